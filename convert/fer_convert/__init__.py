@@ -1,0 +1,1 @@
+"""Conversion: a float model becomes a quantized, gated, self-proving bundle."""

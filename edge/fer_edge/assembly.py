@@ -1,0 +1,53 @@
+"""Puts the parts together from the settings: classifier, detector, pipeline, camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+
+from fer_edge.bundle import Bundle
+from fer_edge.cameras import Camera
+from fer_edge.cameras.opening import open_camera
+from fer_edge.cameras.v4l2 import CameraOptions
+from fer_edge.classifier import Classifier, open_classifier
+from fer_edge.clock import Clock
+from fer_edge.config import Settings
+from fer_edge.detectors import FaceDetector
+from fer_edge.detectors.opening import open_detector
+from fer_edge.pipeline import Pipeline, build_pipeline
+
+OPENCV_THREADS = 1
+"""The pictures are small: more threads cost more CPU than they save."""
+
+
+def set_process_limits() -> None:
+    """Settings of the whole process, made once at its start."""
+    cv2.setNumThreads(OPENCV_THREADS)
+
+
+def make_classifier(settings: Settings) -> Classifier:
+    """The model, verified."""
+    return open_classifier(
+        Bundle.open(settings.model), runtime=settings.runtime, precision=settings.precision, threads=settings.threads
+    )
+
+
+def make_detector(settings: Settings) -> FaceDetector:
+    """The face detector."""
+    weights = Path(settings.detector.weights) if settings.detector.weights else None
+    return open_detector(settings.detector.name, weights=weights, threads=settings.detector.threads)
+
+
+def make_pipeline(settings: Settings) -> Pipeline:
+    """From frame to observation."""
+    return build_pipeline(make_classifier(settings), make_detector(settings), settings.pipeline)
+
+
+def camera_opener(settings: Settings, clock: Clock) -> Callable[[], Camera]:
+    """What opens the source, now and again after it was lost. The demo plays at its own speed unless told otherwise."""
+    camera = settings.camera
+    pace = settings.source == "demo" if camera.pace is None else camera.pace
+    options = CameraOptions(width=camera.width, height=camera.height, fps=camera.fps)
+    return lambda: open_camera(settings.source, clock, pace=pace, options=options)

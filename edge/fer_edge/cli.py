@@ -1,0 +1,257 @@
+"""The command `fer-edge`. Nothing heavy is imported before it is known what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_edge import __version__
+from fer_edge.errors import ExitCode, FerEdgeError
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="fer-edge: %(message)s")
+    try:
+        return int(arguments.command(arguments))
+    except FerEdgeError as error:
+        print(f"fer-edge: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("fer-edge: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer-edge",
+        description="Faces in front of a camera become expression events, on the device.",
+        epilog="exit codes: 0 ok, 1 gate not met, 2 usage, 69 something needed is not available, "
+        "75 try again, 78 configuration or model refused",
+    )
+    parser.add_argument("--version", action="version", version=f"fer-edge {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_predict(commands)
+    _add_models(commands)
+    return parser
+
+
+def _add_model_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="B", help="bundle by path or name (default: the one that ships)")
+    parser.add_argument("--runtime", metavar="R", help="litert, tflite-runtime, tensorflow or onnxruntime")
+    parser.add_argument("--precision", metavar="P", help="int8, float32, ... (default: the lightest that runs)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of one inference (default 1)")
+    parser.add_argument(
+        "--detector", metavar="NAME", help="auto, yunet, haar or whole (pictures that are faces already)"
+    )
+    parser.add_argument("--detector-weights", metavar="FILE", help="YuNet's .onnx file")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with the same keys")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of the configuration, e.g. camera.fps=15",
+    )
+
+
+def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
+    run = commands.add_parser(
+        "run",
+        help="watch a source and tell of the expressions seen",
+        description="Watch a source and print events as JSON lines.",
+        epilog="examples: fer-edge run --source demo; fer-edge run --source 0 --events events.jsonl; "
+        "fer-edge run --source clip.mp4 --rate all",
+    )
+    run.add_argument(
+        "--source",
+        metavar="S",
+        help="auto, 0, /dev/video0, rtsp://..., http://..., a clip, a folder, a picture, or demo (default auto)",
+    )
+    _add_model_flags(run)
+    run.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    run.add_argument("--events", metavar="PATH", help="where JSON lines go; - is standard output (default)")
+    run.add_argument("--rate", metavar="HZ", help="events per face and second, or all, or changes (default 2)")
+    run.add_argument(
+        "--pace",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="play clips at their own speed (default: only the demo)",
+    )
+    run.set_defaults(command=_run)
+
+
+def _add_predict(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
+    predict = commands.add_parser(
+        "predict",
+        help="pictures, folders and clips: which expressions are in them",
+        epilog="example: fer-edge predict holiday/ --annotate marked/ --grid grid.png",
+    )
+    predict.add_argument("paths", nargs="+", metavar="PATH")
+    _add_model_flags(predict)
+    predict.add_argument("--annotate", type=Path, metavar="DIR", help="write copies with boxes and labels")
+    predict.add_argument("--grid", type=Path, metavar="FILE", help="write the first nine faces as a 3 x 3 grid")
+    predict.add_argument("--events", metavar="PATH", help="also write JSON lines; - is standard output")
+    predict.set_defaults(command=_predict)
+
+
+def _add_models(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
+    models = commands.add_parser("models", help="bundles: list, show, verify")
+    verbs = models.add_subparsers(required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="the bundles that can be named")
+    listing.set_defaults(command=_models_list)
+    for name, text in (("show", "what a bundle says of itself"), ("verify", "hash and run every artifact")):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("bundle", nargs="?", default="default")
+        verb.add_argument("--json", action="store_true", help="print JSON")
+        verb.set_defaults(command=_models_show if name == "show" else _models_verify)
+
+
+_FLAGS = {
+    "source": "source",
+    "model": "model",
+    "runtime": "runtime",
+    "precision": "precision",
+    "threads": "threads",
+    "max_frames": "max_frames",
+    "detector": "detector.name",
+    "detector_weights": "detector.weights",
+    "events": "events.path",
+    "rate": "events.rate",
+    "pace": "camera.pace",
+}
+"""Flag to key."""
+
+
+def _settings(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, which takes pydantic to import
+    from fer_edge import config  # noqa: PLC0415 - keeps --help light
+
+    given = {key: getattr(arguments, flag, None) for flag, key in _FLAGS.items()}
+    return config.load(
+        arguments.config, {key: value for key, value in given.items() if value is not None}, arguments.set
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from fer_edge import assembly  # noqa: PLC0415 - keeps --help light
+    from fer_edge.clock import SystemClock  # noqa: PLC0415
+    from fer_edge.events import EventStream  # noqa: PLC0415
+    from fer_edge.sinks.jsonl import JsonLines  # noqa: PLC0415
+    from fer_edge.supervisor import Daemon  # noqa: PLC0415
+
+    settings = _settings(arguments)
+    clock = SystemClock()
+    assembly.set_process_limits()
+    sink = JsonLines(settings.events.path)
+    pipeline = assembly.make_pipeline(settings)
+    stream = EventStream(pipeline.classifier.labels, settings.events.rate_hz)
+    opener = assembly.camera_opener(settings, clock)
+    daemon = Daemon(opener, pipeline, stream, [sink], clock, settings.max_frames)
+    return daemon.run(**_identity(pipeline))
+
+
+def _identity(pipeline: Any) -> dict[str, Any]:  # noqa: ANN401 - a Pipeline
+    """What the first event says of the model and what runs it."""
+    classifier = pipeline.classifier
+    return {
+        "model": classifier.bundle.manifest.name,
+        "model_sha256": classifier.bundle.sha256,
+        "artifact": classifier.artifact.id,
+        "runtime": f"{classifier.runtime.name} {classifier.runtime.version}",
+        "effective_precision": classifier.runtime.effective_precision,
+        "threads": classifier.runtime.threads,
+        "detector": pipeline.detector_name,
+        "labels": list(classifier.labels),
+        "fer_edge": __version__,
+    }
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from fer_edge import assembly  # noqa: PLC0415 - keeps --help light
+    from fer_edge.predict import Predictor  # noqa: PLC0415
+
+    settings = _settings(arguments)
+    assembly.set_process_limits()
+    predictor = Predictor(assembly.make_pipeline(settings), arguments.annotate, arguments.events, say=print)
+    return predictor.run(arguments.paths, arguments.grid)
+
+
+def _models_list(_: argparse.Namespace) -> int:
+    from fer_edge.bundle import Bundle, available  # noqa: PLC0415 - keeps --help light
+
+    for path in available():
+        try:
+            manifest = Bundle.open(path).manifest
+            artifacts = ", ".join(f"{a.id} {a.size_bytes / 1024:.0f} KiB" for a in manifest.artifacts)
+            print(f"{manifest.name:16} {len(manifest.labels)} labels  {artifacts}  {path}")
+        except FerEdgeError as error:
+            print(f"{path.name:16} refused: {error}")
+    return ExitCode.OK
+
+
+def _models_show(arguments: argparse.Namespace) -> int:
+    from fer_edge.bundle import Bundle  # noqa: PLC0415 - keeps --help light
+
+    bundle = Bundle.open(arguments.bundle)
+    manifest = bundle.manifest
+    if arguments.json:
+        print(
+            json.dumps(
+                {"path": str(bundle.path), "sha256": bundle.sha256, **manifest.model_dump(mode="json")}, indent=2
+            )
+        )
+        return ExitCode.OK
+    print(f"{manifest.name} at {bundle.path} (manifest SHA-256 {bundle.sha256})")
+    print(f"  {manifest.card.summary}")
+    print(f"  labels: {', '.join(manifest.labels)}")
+    print(f"  input: {manifest.preprocess.size} x {manifest.preprocess.size} {manifest.preprocess.color}")
+    for artifact in manifest.artifacts:
+        print(f"  {artifact.id}: {artifact.size_bytes} bytes, {_quality(artifact.quality)}")
+    print(f"  data: {manifest.card.data_terms}")
+    print(f"  for: {manifest.card.intended_use}")
+    print(f"  limits: {manifest.card.limits}")
+    return ExitCode.OK
+
+
+def _quality(quality: Any) -> str:  # noqa: ANN401 - Quality or None
+    if quality is None:
+        return "not measured"
+    low, high = quality.top1_ci95
+    text = f"top-1 {quality.top1:.2%} ({low:.1%} to {high:.1%}, n={quality.n})"
+    if quality.drop_pp is not None:
+        text += f", drop {quality.drop_pp:+.2f} points"
+    return text + (f", agreement {quality.agreement:.2%}" if quality.agreement is not None else "")
+
+
+def _models_verify(arguments: argparse.Namespace) -> int:
+    from fer_edge.bundle import Bundle  # noqa: PLC0415 - keeps --help light
+    from fer_edge.classifier import load  # noqa: PLC0415
+
+    bundle = Bundle.open(arguments.bundle)
+    rows: list[dict[str, Any]] = []
+    worst: int = ExitCode.OK
+    for artifact in bundle.manifest.artifacts:
+        row: dict[str, Any] = {"artifact": artifact.id, "ok": True, "reason": ""}
+        try:
+            loaded = load(bundle, artifact).runtime
+            row["runtime"], row["effective_precision"] = f"{loaded.name} {loaded.version}", loaded.effective_precision
+        except FerEdgeError as error:
+            row["ok"], row["reason"] = False, str(error)
+            worst = max(worst, int(error.exit_code))
+        rows.append(row)
+    if arguments.json:
+        print(json.dumps({"schema_version": 1, "bundle": str(bundle.path), "artifacts": rows}, indent=2))
+    else:
+        for row in rows:
+            print(f"{row['artifact']}: " + (f"ok in {row['runtime']}" if row["ok"] else row["reason"]))
+    return worst

@@ -1,0 +1,80 @@
+"""Errors that word themselves: one sentence for the person, one exit code for the shell.
+
+Exit codes are the same in every command: 0 ok, 1 a gate was not met, 2 usage, 69 something needed
+is not available (runtime, camera, file), 75 try again (wedged or lost on the way), 78 configuration or model refused.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit statuses, the upper three as in BSD's `sysexits.h`."""
+
+    OK = 0
+    GATE_NOT_MET = 1
+    USAGE = 2
+    UNAVAILABLE = 69
+    TRY_AGAIN = 75
+    REFUSED = 78
+
+
+class FerEdgeError(Exception):
+    """Base of all errors that a command reports as one sentence: `str(error)`, then `exit_code`."""
+
+    exit_code: ExitCode = ExitCode.UNAVAILABLE
+
+
+class UsageError(FerEdgeError):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(FerEdgeError):
+    """A file or folder that was named is missing, unreadable, or not what it should be."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class OutputError(FerEdgeError):
+    """Something cannot be written where it was asked for."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class RuntimeUnavailable(FerEdgeError):  # noqa: N818 - a state, read as a sentence: "runtime unavailable"
+    """An inference runtime or library is not installed or does not run on this board; names the extra."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class CameraLost(FerEdgeError):  # noqa: N818 - a state of the camera, not a programming error
+    """The camera is gone or broke off; opening it again may help."""
+
+    exit_code = ExitCode.TRY_AGAIN
+
+
+class CameraBroken(FerEdgeError):  # noqa: N818 - a state of the camera, not a programming error
+    """The source cannot work as asked; opening it again will not help."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class BundleRefused(FerEdgeError):  # noqa: N818 - says what happened to the bundle
+    """A bundle, or an artifact in it, is not what its manifest says."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class ConfigError(FerEdgeError):
+    """The configuration has mistakes; the message lists all of them."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class GateNotMet(FerEdgeError):  # noqa: N818 - a verdict, not a fault
+    """A measured figure misses a limit that was asked for."""
+
+    exit_code = ExitCode.GATE_NOT_MET

@@ -1,0 +1,44 @@
+"""Label sets and the orders in which data sets number them. Labels map by name, never by index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fer_edge.errors import UsageError
+
+FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""The order of the original `fer2013.csv` (Goodfellow et al. 2013): emotion 0 to 6."""
+
+AFFECTNET8 = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")
+"""The order of AffectNet's annotations (Mollahosseini et al. 2017): expression 0 to 7."""
+
+RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
+"""The order of RAF-DB's basic labels (Li et al. 2017), which count from 1 to 7."""
+
+_ALIASES = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+}
+
+
+def canonical(name: str) -> str:
+    """The name this project uses for a label: lower case, and `angry` for `anger` and the like."""
+    plain = name.strip().lower()
+    return _ALIASES.get(plain, plain)
+
+
+def index_map(source: Sequence[str], target: Sequence[str]) -> list[int]:
+    """For each label of `source`, its index in `target`.
+
+    Raises UsageError when a source label does not exist in the target.
+    """
+    order = {canonical(name): i for i, name in enumerate(target)}
+    missing = [name for name in source if canonical(name) not in order]
+    if missing:
+        raise UsageError(f"labels {', '.join(missing)} do not exist among {', '.join(target)}")
+    return [order[canonical(name)] for name in source]

@@ -1,0 +1,131 @@
+"""Expressions in pictures, folders and clips: told in words, as events, as annotated copies, and as a 3 x 3 grid."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+
+from fer_edge.annotate import GRID_SIDE, caption, draw, grid, write_picture
+from fer_edge.cameras import Camera
+from fer_edge.cameras.opening import open_camera
+from fer_edge.errors import ExitCode, FerEdgeError, OutputError
+from fer_edge.events import EventStream
+from fer_edge.pipeline import Pipeline
+from fer_edge.preprocess import cut
+from fer_edge.sinks.jsonl import STDOUT, JsonLines
+from fer_edge.types import Frame, Image, Observation
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 10.0
+DEFAULT_FPS = 25.0
+CLIP_CODEC = "mp4v"
+"""The codec that OpenCV's own wheels can write."""
+
+
+class Predictor:
+    """Goes through paths one by one; what one path does wrong does not keep the others from their results."""
+
+    def __init__(
+        self, pipeline: Pipeline, annotate: Path | None, events: str | None, say: Callable[[str], None]
+    ) -> None:
+        """annotate: folder for marked copies. events: JSON lines, "-" for standard output (words then go to stderr)."""
+        self._pipeline, self._annotate = pipeline, annotate
+        self._say = say if events != STDOUT else log.info
+        self._sink = JsonLines(events) if events is not None else None
+        self._cells: list[tuple[Image, str]] = []
+
+    def run(self, paths: Sequence[str], grid_file: Path | None) -> int:
+        """All paths; returns the worst exit code met."""
+        worst = ExitCode.OK
+        for path in paths:
+            try:
+                self._path(path)
+            except FerEdgeError as error:
+                log.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback would hide it
+                worst = max(worst, error.exit_code)
+        if grid_file is not None:
+            write_picture(grid_file, grid(self._cells))
+            self._say(f"{grid_file}: {min(len(self._cells), GRID_SIDE**2)} faces")
+        if self._sink is not None:
+            self._sink.close()
+        return worst
+
+    def _path(self, path: str) -> None:
+        if not Path(path).exists():
+            open_camera(path).close()  # words its own refusal
+        with open_camera(path) as source:
+            self._pipeline.reset()
+            if source.fps > 0:
+                self._clip(source, Path(path))
+            else:
+                self._pictures(source)
+            for reason in getattr(source, "skipped", ()):
+                self._say(f"skipped: {reason}")
+
+    def _pictures(self, source: Camera) -> None:
+        """Each picture for itself: every face is new, nothing is smoothed."""
+        while (frame := source.read(READ_TIMEOUT_S)) is not None:
+            observation = self._pipeline.still(frame)
+            self._tell(observation, EventStream(self._pipeline.classifier.labels, float("inf")), frame)
+            faces = ", ".join(f"{caption(face)} at {_place(face.box)}" for face in observation.faces)
+            self._say(f"{frame.origin}: {faces or 'no face found'}")
+            if self._annotate is not None:
+                write_picture(self._annotate / Path(frame.origin).name, draw(frame.image, observation))
+
+    def _clip(self, source: Camera, path: Path) -> None:
+        """One story: faces are followed and their expressions smoothed."""
+        stream = EventStream(self._pipeline.classifier.labels, float("inf"))
+        writer: cv2.VideoWriter | None = None
+        seen: dict[str, int] = {}
+        frames = 0
+        try:
+            while (frame := source.read(READ_TIMEOUT_S)) is not None:
+                observation = self._pipeline.step(frame)
+                self._tell(observation, stream, frame)
+                frames += 1
+                for face in observation.faces:
+                    label = face.expression.label or "uncertain"
+                    seen[label] = seen.get(label, 0) + 1
+                if self._annotate is not None:
+                    writer = writer or self._writer(path, source.fps, frame)
+                    writer.write(draw(frame.image, observation))
+        finally:
+            if writer is not None:
+                writer.release()
+            shares = ", ".join(f"{label} {count}" for label, count in sorted(seen.items(), key=lambda item: -item[1]))
+            self._say(f"{path}: {frames} frames; faces by expression: {shares or 'no face found'}")
+
+    def _writer(self, path: Path, fps: float, frame: Frame) -> cv2.VideoWriter:
+        target = _made(self._annotate) / f"{path.stem}.mp4"
+        height, width = frame.image.shape[:2]
+        writer = cv2.VideoWriter(str(target), cv2.VideoWriter.fourcc(*CLIP_CODEC), fps or DEFAULT_FPS, (width, height))
+        if not writer.isOpened():
+            raise OutputError(f"{target} cannot be written as a clip")
+        return writer
+
+    def _tell(self, observation: Observation, stream: EventStream, frame: Frame) -> None:
+        if self._sink is not None:
+            for event in stream.events(observation):
+                self._sink.emit(event)
+        for face in observation.faces:
+            if len(self._cells) < GRID_SIDE**2 and face.raw is not None:
+                contract = self._pipeline.classifier.preprocess.spec.contract(self._pipeline.detector_name)
+                self._cells.append((cut(frame.image, contract.apply(face.box)).copy(), caption(face)))
+
+
+def _made(folder: Path | None) -> Path:
+    """The folder, made if need be; raises OutputError."""
+    where = folder or Path()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{where} cannot be made: {error.strerror}") from None
+    return where
+
+
+def _place(box: object) -> str:
+    return "({:.0f}, {:.0f}) {:.0f}x{:.0f} px".format(*(getattr(box, name) for name in "xywh"))

@@ -1,0 +1,92 @@
+"""TFLite models through ai-edge-litert, tflite-runtime or TensorFlow: the same interpreter under three names."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from fer_edge.errors import BundleRefused
+from fer_edge.types import Array, TensorSpec
+
+_PLACES = {
+    "ai_edge_litert": ("ai_edge_litert.interpreter", ("ai-edge-litert",)),
+    "tflite_runtime": ("tflite_runtime.interpreter", ("tflite-runtime",)),
+    "tensorflow": ("tensorflow.lite", ("tensorflow", "tensorflow-cpu")),
+}
+_NAMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime", "tensorflow": "tensorflow"}
+_WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+
+
+class LiteRt:
+    """One interpreter with its tensors allocated."""
+
+    def __init__(self, interpreter: Any, module: str, threads: int) -> None:  # noqa: ANN401 - three unrelated classes
+        """Use `open_model`."""
+        self.name, self.threads = _NAMES[module], threads
+        self.version = _version(_PLACES[module][1])
+        self._interpreter = interpreter
+        self._input = interpreter.get_input_details()[0]
+        self._outputs = interpreter.get_output_details()
+        self.input = _spec(self._input)
+        self.outputs = tuple(_spec(detail) for detail in self._outputs)
+        self.effective_precision = _precision(interpreter)
+
+    def infer(self, tensor: Array) -> Sequence[Array]:
+        """Run once; see `Runtime.infer`."""
+        if tensor.dtype != self.input.dtype or tensor.shape != self.input.shape:
+            raise ValueError(
+                f"the model takes {self.input.dtype} {self.input.shape}, found {tensor.dtype} {tensor.shape}"
+            )
+        self._interpreter.set_tensor(self._input["index"], tensor)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+
+
+def open_model(data: Sequence[bytes], module: str, threads: int) -> LiteRt:
+    """Load a .tflite file from memory; BundleRefused when the interpreter does not take it."""
+    interpreter_class = importlib.import_module(_PLACES[module][0]).Interpreter
+    try:
+        interpreter = interpreter_class(model_content=data[0], num_threads=threads)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BundleRefused(f"{_NAMES[module]} does not take this model: {reason}") from None
+    return LiteRt(interpreter, module, threads)
+
+
+def _spec(detail: dict[str, Any]) -> TensorSpec:
+    scale, zero_point = detail["quantization"]
+    shape = tuple(int(size) for size in detail["shape"])
+    return TensorSpec(str(detail["name"]), np.dtype(detail["dtype"]).name, shape, float(scale), int(zero_point))
+
+
+def _precision(interpreter: Any) -> str:  # noqa: ANN401 - see LiteRt
+    """What the weighted operators compute in, from the dtypes of their activations and weights."""
+    kinds = {detail["index"]: np.dtype(detail["dtype"]).name for detail in interpreter.get_tensor_details()}
+    found = set()
+    for op in interpreter._get_ops_details():  # noqa: SLF001 - the interpreter's only list of operators
+        if op["op_name"] in _WEIGHTED:
+            activation, weight = kinds.get(int(op["inputs"][0])), kinds.get(int(op["inputs"][1]))
+            found.add(_kind(str(activation), str(weight)))
+    return "+".join(sorted(found)) if found else kinds[interpreter.get_input_details()[0]["index"]]
+
+
+def _kind(activation: str, weight: str) -> str:
+    if activation == "int8":
+        return "int8"
+    if activation == "int16":
+        return "int16x8"
+    return "dynamic" if weight == "int8" else "float32"
+
+
+def _version(packages: Sequence[str]) -> str:
+    for package in packages:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"

@@ -1,0 +1,70 @@
+"""ONNX models through ONNX Runtime on the CPU, with its telemetry switched off before it is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fer_edge.errors import BundleRefused
+from fer_edge.types import Array, TensorSpec
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # on by default on Linux since 1.29 (onnxruntime #27379)
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+    "tensor(int64)": "int64",
+}
+_QUANTIZED_OPS = (b"DequantizeLinear", b"QLinearConv")
+
+
+class Ort:
+    """One session. A dynamic dimension is 0 in the specs."""
+
+    name = "onnxruntime"
+
+    def __init__(self, session: Any, version: str, threads: int, precision: str) -> None:  # noqa: ANN401 - untyped library
+        """Use `open_model`."""
+        self.version, self.threads, self.effective_precision = version, threads, precision
+        self._session = session
+        self.input = _spec(session.get_inputs()[0])
+        self.outputs = tuple(_spec(output) for output in session.get_outputs())
+        self._names = [spec.name for spec in self.outputs]
+
+    def infer(self, tensor: Array) -> Sequence[Array]:
+        """Run once; see `Runtime.infer`. Dimensions that the model leaves open take any size."""
+        fits = len(tensor.shape) == len(self.input.shape) and all(
+            want in (0, have) for want, have in zip(self.input.shape, tensor.shape, strict=True)
+        )
+        if tensor.dtype != self.input.dtype or not fits:
+            raise ValueError(
+                f"the model takes {self.input.dtype} {self.input.shape}, found {tensor.dtype} {tensor.shape}"
+            )
+        return [np.asarray(out) for out in self._session.run(self._names, {self.input.name: tensor})]
+
+
+def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa: ARG001 - one module only
+    """Load an .onnx file from memory; BundleRefused when the runtime does not take it."""
+    import onnxruntime  # noqa: PLC0415 - optional
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(data[0], options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - its own exception classes derive from Exception alone
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BundleRefused(f"onnxruntime does not take this model: {reason}") from None
+    precision = "int8" if any(op in data[0] for op in _QUANTIZED_OPS) else "float32"
+    return Ort(session, onnxruntime.__version__, threads, precision)
+
+
+def _spec(value: Any) -> TensorSpec:  # noqa: ANN401 - untyped library
+    shape = tuple(size if isinstance(size, int) else 0 for size in value.shape)
+    return TensorSpec(value.name, _DTYPES.get(value.type, value.type), shape)

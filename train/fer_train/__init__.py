@@ -1,0 +1,1 @@
+"""Training: data sets, recipes, architectures, and honest evaluation, with Keras 3."""
