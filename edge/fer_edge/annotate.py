@@ -39,7 +39,7 @@ def caption(face: TrackedFace) -> str:
 
 def draw(image: Image, observation: Observation) -> Image:
     """A copy of a frame (uint8 (H, W, 3) blue-green-red) with a box and a caption per face."""
-    out = image.copy()
+    out: Image = image.copy()
     thickness = max(1, round(max(image.shape[:2]) / 400))
     for face in observation.faces:
         color = _COLORS.get(face.expression.label or "", (150, 150, 150))

@@ -67,11 +67,8 @@ class EventSettings(StrictModel):
     @property
     def rate_hz(self) -> float:
         """As `EventStream` takes it."""
-        return (
-            {"all": float("inf"), "changes": 0.0}.get(self.rate)
-            if self.rate in {"all", "changes"}
-            else float(self.rate)
-        )
+        words = {"all": float("inf"), "changes": 0.0}
+        return words[self.rate] if self.rate in words else float(self.rate)
 
 
 class Settings(StrictModel):

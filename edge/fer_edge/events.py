@@ -33,8 +33,8 @@ Event = dict[str, Any]
 class EventStream:
     """Turns observations into events, and decides how often a face that does not change is told of.
 
-    rate_hz: `expression` events per face and second of the source's clock: `inf` is every frame, 0.0 none at all, so that
-    changes alone are told. What changes is always told at once.
+    rate_hz: `expression` events per face and second of the source's clock: `inf` is every frame, 0.0 none at all, so
+    that changes alone are told. What changes is always told at once.
     """
 
     def __init__(self, labels: Sequence[str], rate_hz: float) -> None:

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Protocol
 
 from fer_edge.cameras import Camera
 from fer_edge.clock import Clock, process_cpu_s
 from fer_edge.errors import CameraLost, ExitCode, FerEdgeError
 from fer_edge.events import Event, EventStream, plain
-from fer_edge.pipeline import Pipeline
 from fer_edge.sinks import Sink
 from fer_edge.slot import Slot
 from fer_edge.types import Frame, Observation
@@ -29,6 +29,13 @@ STOP_DEADLINE_S = 3.0
 """How long a stopping daemon waits for its threads; a thread stuck in a driver cannot be ended, a process can."""
 STAGE_SAMPLES = 4096
 """Newest frames over which stage percentiles are taken."""
+
+
+class Steps(Protocol):
+    """What thinks about a frame: a `fer_edge.pipeline.Pipeline`."""
+
+    def step(self, frame: Frame) -> Observation:
+        """All that is known of one frame."""
 
 
 @dataclass
@@ -81,7 +88,7 @@ class Daemon:
     def __init__(
         self,
         open_camera: Callable[[], Camera],
-        pipeline: Pipeline,
+        pipeline: Steps,
         stream: EventStream,
         sinks: Sequence[Sink],
         clock: Clock,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tarfile
 import tempfile
@@ -34,7 +33,7 @@ def fer2013() -> Path:
         with tarfile.open(archive) as tar:
             tar.extractall(fresh, filter="data")
         try:
-            os.rename(fresh, target)
+            fresh.rename(target)
         except OSError:  # another run was first
             shutil.rmtree(fresh)
     return target

@@ -74,7 +74,7 @@ def _photometric(image: Image, options: Augmentation, rng: np.random.Generator) 
     if gain == 1.0 and offset == 0.0:
         return image
     table = np.clip((np.arange(256) - 128.0) * gain + 128.0 + offset, 0, 255).astype(np.uint8)
-    return table[image]
+    return np.asarray(table[image], dtype=np.uint8)
 
 
 def _erase(image: Image, rng: np.random.Generator) -> Image:
@@ -82,7 +82,7 @@ def _erase(image: Image, rng: np.random.Generator) -> Image:
     side = image.shape[0]
     height, width = (rng.uniform(0.15, 0.4, size=2) * side).astype(int)
     top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
-    out = image.copy()
+    out: Image = image.copy()
     patch = out[top : top + height, left : left + width]
     out[top : top + height, left : left + width] = rng.integers(0, 256, size=patch.shape, dtype=np.uint8)
     return out

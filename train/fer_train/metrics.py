@@ -30,8 +30,8 @@ class Scores:
     """What was counted on `n` samples. All shares are 0 to 1.
 
     top1 with its Wilson interval top1_ci95. precision, recall, f1 and support by label: a precision without predictions
-    and a recall without samples are 0.0 (support tells). macro_f1, macro_recall: plain means over the labels that occur;
-    weighted_f1: weighted by support. confusion: int64 (L, L), rows are the truth, columns the prediction.
+    and a recall without samples are 0.0 (support tells). macro_f1, macro_recall: plain means over the labels that
+    occur; weighted_f1: weighted by support. confusion: int64 (L, L), rows are the truth, columns the prediction.
     ece: expected calibration error of the highest probability.
     """
 
@@ -121,8 +121,8 @@ def agreement(a: Floats, b: Floats) -> float:
 def paired_drop(reference_correct: Bools, other_correct: Bools) -> tuple[float, Interval]:
     """How many percentage points `other` is worse than `reference` on the same samples, and the 95 % interval.
 
-    Both: bool (N,). Positive: other is worse. The interval is that of Agresti and Min 2005 for paired proportions, Wald's
-    with half a sample added to each of the four cells, so that two models without any difference on 100 samples
+    Both: bool (N,). Positive: other is worse. The interval is that of Agresti and Min 2005 for paired proportions:
+    Wald's with half a sample added to each of the four cells, so that two models without any difference on 100 samples
     are not called equal for certain.
     """
     n, lost, won = _discordant(reference_correct, other_correct)
@@ -135,12 +135,12 @@ def paired_drop(reference_correct: Bools, other_correct: Bools) -> tuple[float, 
 def mcnemar(reference_correct: Bools, other_correct: Bools) -> float:
     """Two-sided exact p-value, 0 to 1, that two models with equal accuracy differ this much on the same samples.
 
-    Both: bool (N,). Only samples that one model has right and the other wrong count (McNemar 1947, exact binomial form).
+    Both: bool (N,). Only samples that one model has right and the other wrong count (McNemar 1947, exact binomial).
     """
     _, lost, won = _discordant(reference_correct, other_correct)
     trials = lost + won
     tail = sum(math.comb(trials, k) for k in range(min(lost, won) + 1))
-    return min(1.0, 2 * tail / 2**trials)
+    return float(min(1.0, 2 * tail / 2**trials))
 
 
 def fit_temperature(logits: Floats, targets: Ints) -> float:
@@ -176,10 +176,10 @@ def fit_temperature(logits: Floats, targets: Ints) -> float:
 def uncertain_threshold(probabilities: Floats, targets: Ints) -> float:
     """The confidence, 0 to 1, below which the predicted label is more likely wrong than right.
 
-    probabilities: (N, L), calibrated; targets: (N,). Method: order the samples by confidence and take the lowest ones up to
-    where wrong exceed right by the most. That is the point where the isotonic regression of correctness on confidence
-    crosses 0.5, found without bins. The excess must also be more than chance (one-sided sign test at 5 %), else,
-    as when the labels are right throughout, the answer is 0.0. With all samples below, it is 1.0.
+    probabilities: (N, L), calibrated; targets: (N,). Method: order the samples by confidence and take the lowest ones
+    up to where wrong exceed right by the most. That is the point where the isotonic regression of correctness on
+    confidence crosses 0.5, found without bins. The excess must also be more than chance (one-sided sign test at 5 %),
+    else, as when the labels are right throughout, the answer is 0.0. With all samples below, it is 1.0.
     """
     probabilities, targets = _checked(probabilities, targets)
     confidence, correct = _confidence(probabilities, targets)

@@ -56,16 +56,20 @@ class JsonLines:
     def close(self) -> None:
         """Close the file; standard output itself stays open."""
         if self._fd >= 0:
+            self.lost += bool(self._rest)
             os.close(self._fd)
             self._fd = -1
 
     def _write(self, data: bytes) -> None:
-        """All of it; what a full disk cut off is kept to complete the line later."""
-        while data:
-            written = os.write(self._fd, data)
-            data = data[written:]
-            self._rest = data
-        self._rest = b""
+        """All of it, or nothing (OSError); of a line that a full disk cut, the rest is kept and goes first later."""
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += os.write(self._fd, data[sent:])
+        except OSError:
+            if sent == 0:
+                raise
+        self._rest = data[sent:]
 
 
 def _open(path: Path) -> int:

@@ -1,0 +1,222 @@
+"""Where a figure was measured: board, CPU, kernel, clocks, heat, versions; part of every result.
+
+Every path is taken under `root`, so that a test can lay out a board. What cannot be read is None, never a guess.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import fer_edge
+
+ROOT = Path("/")
+CPU_FEATURES = frozenset(
+    # What int8 and float kernels are chosen by: x86 names from `flags`, Arm names from `Features`.
+    "sse4_1 avx avx2 fma f16c avx512f avx512_vnni avx_vnni amx_int8 asimd asimdhp asimddp i8mm bf16 sve".split()
+)
+PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "pydantic",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "tensorflow",
+    "tensorflow-cpu",
+    "onnxruntime",
+)
+GIT_TIMEOUT_S = 5.0
+MILLI = 1e-3
+THROTTLE_FILES = ("sys/devices/platform/soc/soc:firmware/get_throttled", "sys/devices/platform/*/*firmware*/get_throttled")
+THROTTLE_BITS = {
+    0: "under-voltage",
+    1: "clock capped",
+    2: "throttled",
+    3: "soft temperature limit",
+    16: "under-voltage since boot",
+    17: "clock capped since boot",
+    18: "throttled since boot",
+    19: "soft temperature limit since boot",
+}
+"""Bits of the Raspberry Pi firmware's `get_throttled`, as its documentation lists them."""
+NOW_BITS = 0xF
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What changes while one measures.
+
+    temperature_c: the hottest thermal zone. throttled_bits: as the Raspberry Pi's firmware gives them; throttled: the
+    same in words. undervoltage: the supply alarm of newer kernels. clocks_mhz: current, one per CPU. load_1min: runnable
+    tasks, averaged over the last minute.
+    """
+
+    temperature_c: float | None
+    throttled_bits: int | None
+    throttled: tuple[str, ...] | None
+    undervoltage: bool | None
+    clocks_mhz: tuple[float, ...] | None
+    load_1min: float | None
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the board is known to run slower than it could at this moment."""
+        return bool((self.throttled_bits or 0) & NOW_BITS) or bool(self.undervoltage)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What stays the same while one measures."""
+
+    board: str | None
+    cpu: str | None
+    cpu_count: int
+    cpu_features: tuple[str, ...]
+    machine: str
+    kernel: str | None
+    governors: tuple[str, ...] | None
+    memory_bytes: int | None
+    python: str
+    fer_edge: str
+    packages: dict[str, str]
+    git_revision: str | None
+
+
+def describe(root: Path = ROOT) -> Environment:
+    """Read what identifies this machine and this software."""
+    cpuinfo = _text(root / "proc/cpuinfo") or ""
+    return Environment(
+        board=_text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name"),
+        cpu=_cpu_field(cpuinfo, "model name") or _cpu_field(cpuinfo, "Model"),
+        cpu_count=sum(line.startswith("processor") for line in cpuinfo.splitlines()),
+        cpu_features=_features(cpuinfo),
+        machine=platform.machine(),
+        kernel=_text(root / "proc/sys/kernel/osrelease"),
+        governors=_distinct(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"),
+        memory_bytes=_memory_bytes(root),
+        python=platform.python_version(),
+        fer_edge=fer_edge.__version__,
+        packages=_versions(),
+        git_revision=git_revision(),
+    )
+
+
+def conditions(root: Path = ROOT) -> Conditions:
+    """Read what heat, supply and other work do to this machine at this moment."""
+    bits = next((found for found in _hex_values(root) if found is not None), None)
+    temperatures = [float(text) * MILLI for text in _texts(root, "sys/class/thermal/thermal_zone*/temp") if _number(text)]
+    clocks = [float(text) * MILLI for text in _texts(root, _CLOCKS) if _number(text)]
+    load = (_text(root / "proc/loadavg") or "").split()
+    return Conditions(
+        temperature_c=max(temperatures) if temperatures else None,
+        throttled_bits=bits,
+        throttled=None if bits is None else tuple(name for bit, name in THROTTLE_BITS.items() if bits >> bit & 1),
+        undervoltage=_supply_alarm(root),
+        clocks_mhz=tuple(clocks) or None,
+        load_1min=float(load[0]) if load and _number(load[0]) else None,
+    )
+
+
+def git_revision(package: Path | None = None) -> str | None:
+    """The commit of the checkout that this code runs from, with "+changes" when files differ; None outside of one."""
+    folder = (package or Path(fer_edge.__file__).parent).resolve()
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    # An installed copy may lie in somebody else's checkout, whose revision would say nothing.
+    if top is None or Path(top).resolve() / "edge" / "fer_edge" != folder:
+        return None
+    revision = _git(folder, "rev-parse", "HEAD")
+    if revision is None:
+        return None
+    return revision + ("+changes" if _git(folder, "status", "--porcelain") else "")
+
+
+_CLOCKS = "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
+
+
+def _text(path: Path) -> str | None:
+    """A small file's text, stripped of white space and the zero byte that device trees end with."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t") or None
+    except OSError:
+        return None
+
+
+def _texts(root: Path, pattern: str) -> Iterator[str]:
+    for path in sorted(root.glob(pattern)):
+        text = _text(path)
+        if text is not None:
+            yield text
+
+
+def _distinct(root: Path, pattern: str) -> tuple[str, ...] | None:
+    return tuple(sorted(set(_texts(root, pattern)))) or None
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cpu_field(cpuinfo: str, name: str) -> str | None:
+    for line in cpuinfo.splitlines():
+        key, colon, value = line.partition(":")
+        if colon and key.strip() == name:
+            return value.strip()
+    return None
+
+
+def _features(cpuinfo: str) -> tuple[str, ...]:
+    words = f"{_cpu_field(cpuinfo, 'flags') or ''} {_cpu_field(cpuinfo, 'Features') or ''}".split()
+    return tuple(sorted(CPU_FEATURES.intersection(words)))
+
+
+def _memory_bytes(root: Path) -> int | None:
+    for line in (_text(root / "proc/meminfo") or "").splitlines():
+        parts = line.split()
+        if len(parts) >= 2 and parts[0] == "MemTotal:" and parts[1].isdigit():
+            return int(parts[1]) * 1024
+    return None
+
+
+def _hex_values(root: Path) -> Iterator[int | None]:
+    for pattern in THROTTLE_FILES:
+        for text in _texts(root, pattern):
+            try:
+                yield int(text, 16)
+            except ValueError:
+                yield None
+
+
+def _supply_alarm(root: Path) -> bool | None:
+    for folder in sorted(root.glob("sys/class/hwmon/hwmon*")):
+        if _text(folder / "name") == "rpi_volt":
+            alarm = _text(folder / "in0_lcrit_alarm")
+            return None if alarm is None else alarm == "1"
+    return None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=False)  # noqa: S603 - a fixed command
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

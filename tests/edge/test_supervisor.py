@@ -1,0 +1,199 @@
+"""The daemon's life: start, frames, loss of the camera, signals, end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
+
+import numpy as np
+import pytest
+
+from fer_edge.cameras import Camera
+from fer_edge.errors import CameraBroken, CameraLost, ExitCode
+from fer_edge.events import Event, EventStream
+from fer_edge.supervisor import REOPEN_PAUSES_S, Daemon
+from fer_edge.types import Box, Expression, Frame, Observation, TrackedFace
+
+LABELS = ("happy", "sad")
+WALL = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+class StillClock:
+    """Time goes on a second with every look."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic_s(self) -> float:
+        self.now_s += 1.0
+        return self.now_s
+
+    def wall(self) -> datetime:
+        return WALL
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class ScriptedCamera:
+    """Gives what its script says: frames by number, errors, or the end."""
+
+    name = "script"
+    fps = 10.0
+
+    def __init__(self, script: Sequence[int | Exception | None], *, live: bool = False) -> None:
+        self.live = live
+        self.closed = 0
+        self._script: Iterator[int | Exception | None] = iter(script)
+
+    def read(self, timeout_s: float) -> Frame | None:
+        step = next(self._script, None)
+        if isinstance(step, Exception):
+            raise step
+        if step is None:
+            return None
+        return Frame(np.zeros((4, 4, 3), np.uint8), step / 10, WALL, step)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def __enter__(self) -> ScriptedCamera:  # noqa: PYI034 - `Self` needs Python 3.11
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class OneFace:
+    """Sees the same happy face in every frame; `also` happens at each."""
+
+    def __init__(self, also: Callable[[Frame], None] = lambda _: None) -> None:
+        self._also = also
+
+    def step(self, frame: Frame) -> Observation:
+        self._also(frame)
+        face = TrackedFace(1, Box(0, 0, 2, 2), 0.9, Expression((0.8, 0.2), "happy"))
+        return Observation(frame.seq, frame.captured_s, WALL, 4, 4, (face,), stages_ms={"detect": 2.0})
+
+
+class Kept:
+    """A sink that remembers."""
+
+    lost = 0
+    reader_gone = False
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.closed = 0
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def kinds(self) -> list[str]:
+        return [event["type"] for event in self.events]
+
+
+def daemon(
+    cameras: Sequence[Camera | Exception], steps: OneFace | None = None, max_frames: int | None = None
+) -> tuple[Daemon, Kept]:
+    rest = iter(cameras)
+
+    def opener() -> Camera:
+        camera = next(rest)
+        if isinstance(camera, Exception):
+            raise camera
+        return camera
+
+    sink = Kept()
+    stream = EventStream(LABELS, float("inf"))
+    return Daemon(opener, steps or OneFace(), stream, [sink], StillClock(), max_frames), sink
+
+
+def test_every_frame_of_a_clip_is_seen_and_the_end_is_told() -> None:
+    camera = ScriptedCamera(range(5))
+    subject, sink = daemon([camera])
+    assert subject.run(model="m") == ExitCode.OK
+    assert sink.kinds() == ["started", "face_entered", *["expression"] * 5, "statistics", "stopped"]
+    assert sink.events[0]["model"] == "m"
+    assert sink.events[-1]["reason"] == "done"
+    assert camera.closed >= 1
+    assert sink.closed == 1
+
+
+def test_statistics_count_frames_faces_and_stage_times() -> None:
+    subject, sink = daemon([ScriptedCamera(range(4))])
+    subject.run()
+    told = next(event for event in sink.events if event["type"] == "statistics")
+    assert (told["frames"], told["faces"], told["dropped_frames"], told["lost_events"]) == (4, 4, 0, 0)
+    assert told["stages_ms"] == {"detect": {"p50": 2.0, "p95": 2.0, "p99": 2.0}}
+    assert told["cpu_ms_per_frame"] >= 0.0
+
+
+def test_it_stops_after_the_asked_number_of_frames() -> None:
+    subject, sink = daemon([ScriptedCamera(range(1000))], max_frames=3)
+    assert subject.run() == ExitCode.OK
+    assert sink.kinds().count("expression") == 3
+
+
+def test_a_clip_that_breaks_off_keeps_its_events_and_fails_with_its_reason() -> None:
+    subject, sink = daemon([ScriptedCamera([0, 1, CameraLost("clip.mp4 breaks off at frame 2")])])
+    with pytest.raises(CameraLost, match="breaks off at frame 2"):
+        subject.run()
+    assert sink.kinds() == ["started", "face_entered", "expression", "expression", "statistics", "stopped"]
+    assert sink.events[-1]["reason"] == "clip.mp4 breaks off at frame 2"
+
+
+def test_a_source_that_does_not_open_is_an_error_before_any_event() -> None:
+    subject, sink = daemon([CameraBroken("no camera")])
+    with pytest.raises(CameraBroken, match="no camera"):
+        subject.run()
+    assert sink.events == []
+
+
+def test_a_lost_live_camera_is_opened_again_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fer_edge.supervisor.REOPEN_PAUSES_S", (0.0,))
+    lost = CameraLost("unplugged")
+    first = ScriptedCamera([0, lost], live=True)
+    second = ScriptedCamera([1], live=True)
+    subject, sink = daemon([first, CameraLost("still away"), second])
+    assert subject.run() == ExitCode.OK
+    changes = [event for event in sink.events if event["type"].startswith("camera")]
+    assert [(event["type"], event.get("reason"), event.get("attempts")) for event in changes] == [
+        ("camera_lost", "unplugged", None),
+        ("camera_back", None, 2),
+    ]
+    assert first.closed == 1
+
+
+def test_pauses_between_attempts_grow() -> None:
+    assert list(REOPEN_PAUSES_S) == sorted(REOPEN_PAUSES_S)
+
+
+def test_a_signal_ends_the_run_cleanly() -> None:
+    steps = OneFace(also=lambda frame: os.kill(os.getpid(), signal.SIGTERM) if frame.seq == 2 else None)
+    subject, sink = daemon([ScriptedCamera(range(10_000_000))], steps)
+    before = signal.getsignal(signal.SIGTERM)
+    assert subject.run() == ExitCode.OK
+    assert sink.kinds()[-2:] == ["statistics", "stopped"]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_mistake_in_the_code_is_raised_not_swallowed() -> None:
+    def fail(_: Frame) -> None:
+        raise ZeroDivisionError("a bug")
+
+    subject, sink = daemon([ScriptedCamera(range(5))], OneFace(also=fail))
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        subject.run()
+    assert sink.closed == 1
+
+
+def test_it_ends_when_nobody_reads_its_events_any_more() -> None:
+    subject, sink = daemon([ScriptedCamera(range(10_000_000))])
+    sink.reader_gone = True
+    assert subject.run() == ExitCode.OK
