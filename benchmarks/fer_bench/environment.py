@@ -15,10 +15,9 @@ from pathlib import Path
 import fer_edge
 
 ROOT = Path("/")
-CPU_FEATURES = frozenset(
-    # What int8 and float kernels are chosen by: x86 names from `flags`, Arm names from `Features`.
-    "sse4_1 avx avx2 fma f16c avx512f avx512_vnni avx_vnni amx_int8 asimd asimdhp asimddp i8mm bf16 sve".split()
-)
+X86_FEATURES = ("sse4_1", "avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
+ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve")
+"""What int8 and float kernels are chosen by, as /proc/cpuinfo names them."""
 PACKAGES = (
     "numpy",
     "opencv-python-headless",
@@ -32,7 +31,10 @@ PACKAGES = (
 )
 GIT_TIMEOUT_S = 5.0
 MILLI = 1e-3
-THROTTLE_FILES = ("sys/devices/platform/soc/soc:firmware/get_throttled", "sys/devices/platform/*/*firmware*/get_throttled")
+THROTTLE_FILES = (
+    "sys/devices/platform/soc/soc:firmware/get_throttled",
+    "sys/devices/platform/*/*firmware*/get_throttled",
+)
 THROTTLE_BITS = {
     0: "under-voltage",
     1: "clock capped",
@@ -52,8 +54,8 @@ class Conditions:
     """What changes while one measures.
 
     temperature_c: the hottest thermal zone. throttled_bits: as the Raspberry Pi's firmware gives them; throttled: the
-    same in words. undervoltage: the supply alarm of newer kernels. clocks_mhz: current, one per CPU. load_1min: runnable
-    tasks, averaged over the last minute.
+    same in words. undervoltage: the supply alarm of newer kernels. clocks_mhz: current, one per CPU. load_1min: tasks
+    that want to run, averaged over the last minute.
     """
 
     temperature_c: float | None
@@ -109,7 +111,9 @@ def describe(root: Path = ROOT) -> Environment:
 def conditions(root: Path = ROOT) -> Conditions:
     """Read what heat, supply and other work do to this machine at this moment."""
     bits = next((found for found in _hex_values(root) if found is not None), None)
-    temperatures = [float(text) * MILLI for text in _texts(root, "sys/class/thermal/thermal_zone*/temp") if _number(text)]
+    temperatures = [
+        float(text) * MILLI for text in _texts(root, "sys/class/thermal/thermal_zone*/temp") if _number(text)
+    ]
     clocks = [float(text) * MILLI for text in _texts(root, _CLOCKS) if _number(text)]
     load = (_text(root / "proc/loadavg") or "").split()
     return Conditions(
@@ -123,7 +127,7 @@ def conditions(root: Path = ROOT) -> Conditions:
 
 
 def git_revision(package: Path | None = None) -> str | None:
-    """The commit of the checkout that this code runs from, with "+changes" when files differ; None outside of one."""
+    """The commit of the checkout that this code runs from, plus "+changes" if files differ; None outside of one."""
     folder = (package or Path(fer_edge.__file__).parent).resolve()
     top = _git(folder, "rev-parse", "--show-toplevel")
     # An installed copy may lie in somebody else's checkout, whose revision would say nothing.
@@ -132,7 +136,7 @@ def git_revision(package: Path | None = None) -> str | None:
     revision = _git(folder, "rev-parse", "HEAD")
     if revision is None:
         return None
-    return revision + ("+changes" if _git(folder, "status", "--porcelain") else "")
+    return revision + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
 
 
 _CLOCKS = "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
@@ -175,7 +179,7 @@ def _cpu_field(cpuinfo: str, name: str) -> str | None:
 
 def _features(cpuinfo: str) -> tuple[str, ...]:
     words = f"{_cpu_field(cpuinfo, 'flags') or ''} {_cpu_field(cpuinfo, 'Features') or ''}".split()
-    return tuple(sorted(CPU_FEATURES.intersection(words)))
+    return tuple(name for name in (*X86_FEATURES, *ARM_FEATURES) if name in words)
 
 
 def _memory_bytes(root: Path) -> int | None:

@@ -40,14 +40,14 @@ def make_detector(settings: Settings) -> FaceDetector:
     return open_detector(settings.detector.name, weights=weights, threads=settings.detector.threads)
 
 
-def make_pipeline(settings: Settings) -> Pipeline:
+def make_pipeline(settings: Settings, classifier: Classifier) -> Pipeline:
     """From frame to observation."""
-    return build_pipeline(make_classifier(settings), make_detector(settings), settings.pipeline)
+    return build_pipeline(classifier, make_detector(settings), settings.pipeline)
 
 
 def camera_opener(settings: Settings, clock: Clock) -> Callable[[], Camera]:
     """What opens the source, now and again after it was lost. The demo plays at its own speed unless told otherwise."""
     camera = settings.camera
     pace = settings.source == "demo" if camera.pace is None else camera.pace
-    options = CameraOptions(width=camera.width, height=camera.height, fps=camera.fps)
+    options = CameraOptions(width_px=camera.width_px, height_px=camera.height_px, fps=camera.fps)
     return lambda: open_camera(settings.source, clock, pace=pace, options=options)

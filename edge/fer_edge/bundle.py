@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -29,6 +31,8 @@ MAX_ARTIFACT_BYTES = 512 * 1024 * 1024
 MAX_LABELS = 256
 DEFAULT = "fernet-s"
 MODELS_VARIABLE = "FER_EDGE_MODELS"
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The others are not in every Python build, and each fails in its own way."""
 
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -44,6 +48,12 @@ class Tensor(StrictModel):
     shape: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
     scale: Annotated[float, Field(ge=0.0)] = 0.0
     zero_point: int = 0
+
+    @model_validator(mode="after")
+    def _scale_where_integers(self) -> Tensor:
+        if self.dtype.startswith("float") != (self.scale == 0.0):
+            raise ValueError(f"the {self.dtype} tensor {self.name} has scale {self.scale:g}; only integers need one")
+        return self
 
     @property
     def spec(self) -> TensorSpec:
@@ -89,6 +99,8 @@ class Golden(StrictModel):
         """The picture; raises ValueError when it is not of the size that the spec says."""
         raw = np.frombuffer(base64.b64decode(self.pixels, validate=True), dtype=np.uint8)
         shape = (spec.size, spec.size) if spec.channels == 1 else (spec.size, spec.size, 3)
+        if raw.size != math.prod(shape):
+            raise ValueError(f"a golden picture has {raw.size} values, not {math.prod(shape)} for {shape}")
         return raw.reshape(shape)
 
 
@@ -168,9 +180,9 @@ class Manifest(StrictModel):
 
     def _fits(self, artifact: Artifact) -> None:
         count = len(self.labels)
-        if artifact.output.shape[-1] != count:
-            raise ValueError(f"{artifact.id} has {artifact.output.shape[-1]} outputs for {count} labels")
-        if artifact.input.shape[1:] != self.preprocess.shape[1:]:
+        if artifact.output.shape != (1, count):
+            raise ValueError(f"{artifact.id} has output {artifact.output.shape}, not (1, {count}) for {count} labels")
+        if artifact.input.shape != self.preprocess.shape:
             raise ValueError(
                 f"{artifact.id} takes {artifact.input.shape}, but the preprocessing makes {self.preprocess.shape}"
             )
@@ -284,11 +296,14 @@ def _read(path: Path, name: str, limit: int) -> bytes:
                 data = b"" if size > limit else file.read(limit + 1)
         else:
             with zipfile.ZipFile(path) as archive:
-                size = archive.getinfo(name).file_size
-                data = b"" if size > limit else archive.read(name)
+                member = archive.getinfo(name)
+                if member.compress_type not in ZIP_METHODS:
+                    raise BundleRefused(f"{path}: {name} is packed in a way other than store or deflate; pack it anew")
+                size = member.file_size
+                data = b"" if size > limit else archive.read(member)
     except (KeyError, FileNotFoundError):
         raise BundleRefused(f"{path} is not a whole bundle: {name} is missing") from None
-    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         raise BundleRefused(f"{path} cannot be read as a bundle: {error}") from None
     if size > limit:
         raise BundleRefused(f"{path}: {name} has {size} bytes, more than the limit of {limit}")

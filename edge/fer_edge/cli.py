@@ -8,10 +8,15 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fer_edge import __version__
 from fer_edge.errors import ExitCode, FerEdgeError
+
+if TYPE_CHECKING:
+    from fer_edge.bundle import Quality
+    from fer_edge.classifier import Classifier
+    from fer_edge.config import Settings
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
@@ -133,7 +138,7 @@ _FLAGS = {
 """Flag to key."""
 
 
-def _settings(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - Settings, which takes pydantic to import
+def _settings(arguments: argparse.Namespace) -> Settings:
     from fer_edge import config  # noqa: PLC0415 - keeps --help light
 
     given = {key: getattr(arguments, flag, None) for flag, key in _FLAGS.items()}
@@ -153,16 +158,16 @@ def _run(arguments: argparse.Namespace) -> int:
     clock = SystemClock()
     assembly.set_process_limits()
     sink = JsonLines(settings.events.path)
-    pipeline = assembly.make_pipeline(settings)
-    stream = EventStream(pipeline.classifier.labels, settings.events.rate_hz)
+    classifier = assembly.make_classifier(settings)
+    pipeline = assembly.make_pipeline(settings, classifier)
+    stream = EventStream(classifier.labels, settings.events.rate_hz)
     opener = assembly.camera_opener(settings, clock)
     daemon = Daemon(opener, pipeline, stream, [sink], clock, settings.max_frames)
-    return daemon.run(**_identity(pipeline))
+    return daemon.run(**_identity(classifier, pipeline.search.detector.name))
 
 
-def _identity(pipeline: Any) -> dict[str, Any]:  # noqa: ANN401 - a Pipeline
+def _identity(classifier: Classifier, detector: str) -> dict[str, Any]:
     """What the first event says of the model and what runs it."""
-    classifier = pipeline.classifier
     return {
         "model": classifier.bundle.manifest.name,
         "model_sha256": classifier.bundle.sha256,
@@ -170,7 +175,7 @@ def _identity(pipeline: Any) -> dict[str, Any]:  # noqa: ANN401 - a Pipeline
         "runtime": f"{classifier.runtime.name} {classifier.runtime.version}",
         "effective_precision": classifier.runtime.effective_precision,
         "threads": classifier.runtime.threads,
-        "detector": pipeline.detector_name,
+        "detector": detector,
         "labels": list(classifier.labels),
         "fer_edge": __version__,
     }
@@ -182,7 +187,9 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     settings = _settings(arguments)
     assembly.set_process_limits()
-    predictor = Predictor(assembly.make_pipeline(settings), arguments.annotate, arguments.events, say=print)
+    classifier = assembly.make_classifier(settings)
+    pipeline = assembly.make_pipeline(settings, classifier)
+    predictor = Predictor(classifier, pipeline, arguments.annotate, arguments.events)
     return predictor.run(arguments.paths, arguments.grid)
 
 
@@ -223,7 +230,7 @@ def _models_show(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _quality(quality: Any) -> str:  # noqa: ANN401 - Quality or None
+def _quality(quality: Quality | None) -> str:
     if quality is None:
         return "not measured"
     low, high = quality.top1_ci95

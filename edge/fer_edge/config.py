@@ -28,8 +28,8 @@ MAX_THREADS = 64
 class CameraSettings(StrictModel):
     """What is asked of a camera; pace: play clips at their own speed instead of as fast as possible."""
 
-    width: Annotated[int, Field(ge=16, le=16384)] = 640
-    height: Annotated[int, Field(ge=16, le=16384)] = 480
+    width_px: Annotated[int, Field(ge=16, le=16384)] = 640
+    height_px: Annotated[int, Field(ge=16, le=16384)] = 480
     fps: Annotated[float, Field(gt=0.0, le=1000.0)] = 30.0
     pace: bool | None = None
 

@@ -11,6 +11,7 @@ import cv2
 from fer_edge.annotate import GRID_SIDE, caption, draw, grid, write_picture
 from fer_edge.cameras import Camera
 from fer_edge.cameras.opening import open_camera
+from fer_edge.classifier import Classifier
 from fer_edge.errors import ExitCode, FerEdgeError, OutputError
 from fer_edge.events import EventStream
 from fer_edge.pipeline import Pipeline
@@ -29,12 +30,11 @@ CLIP_CODEC = "mp4v"
 class Predictor:
     """Goes through paths one by one; what one path does wrong does not keep the others from their results."""
 
-    def __init__(
-        self, pipeline: Pipeline, annotate: Path | None, events: str | None, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, classifier: Classifier, pipeline: Pipeline, annotate: Path | None, events: str | None) -> None:
         """annotate: folder for marked copies. events: JSON lines, "-" for standard output (words then go to stderr)."""
+        self._labels, self._preprocess = classifier.labels, classifier.preprocess
         self._pipeline, self._annotate = pipeline, annotate
-        self._say = say if events != STDOUT else log.info
+        self._say: Callable[[str], None] = print if events != STDOUT else log.info
         self._sink = JsonLines(events) if events is not None else None
         self._cells: list[tuple[Image, str]] = []
 
@@ -58,7 +58,6 @@ class Predictor:
         if not Path(path).exists():
             open_camera(path).close()  # words its own refusal
         with open_camera(path) as source:
-            self._pipeline.reset()
             if source.fps > 0:
                 self._clip(source, Path(path))
             else:
@@ -70,7 +69,7 @@ class Predictor:
         """Each picture for itself: every face is new, nothing is smoothed."""
         while (frame := source.read(READ_TIMEOUT_S)) is not None:
             observation = self._pipeline.still(frame)
-            self._tell(observation, EventStream(self._pipeline.classifier.labels, float("inf")), frame)
+            self._tell(observation, EventStream(self._labels, float("inf")), frame)
             faces = ", ".join(f"{caption(face)} at {_place(face.box)}" for face in observation.faces)
             self._say(f"{frame.origin}: {faces or 'no face found'}")
             if self._annotate is not None:
@@ -78,7 +77,7 @@ class Predictor:
 
     def _clip(self, source: Camera, path: Path) -> None:
         """One story: faces are followed and their expressions smoothed."""
-        stream = EventStream(self._pipeline.classifier.labels, float("inf"))
+        stream = EventStream(self._labels, float("inf"))
         writer: cv2.VideoWriter | None = None
         seen: dict[str, int] = {}
         frames = 0
@@ -113,7 +112,7 @@ class Predictor:
                 self._sink.emit(event)
         for face in observation.faces:
             if len(self._cells) < GRID_SIDE**2 and face.raw is not None:
-                contract = self._pipeline.classifier.preprocess.spec.contract(self._pipeline.detector_name)
+                contract = self._preprocess.spec.contract(self._pipeline.search.detector.name)
                 self._cells.append((cut(frame.image, contract.apply(face.box)).copy(), caption(face)))
 
 

@@ -22,6 +22,8 @@ WHOLE = "whole"
 """The name of the detector that takes the picture as the face: its crop needs no contract."""
 
 MAX_SIZE_PX = 1024
+MAX_PADDED_PX = 4096
+"""A square that reaches outside the picture is copied; one with a longer side is sampled down to this, not averaged."""
 
 
 class CropContract(StrictModel):
@@ -104,7 +106,7 @@ class Preprocess:
         """Turn N crops from `pixels` into one tensor of the model's dtype and layout, (N, ...)."""
         stacked = np.asarray(faces, dtype=np.uint8)
         if self.spec.channels == 1:
-            out = self._table[0][stacked][..., np.newaxis]
+            out: Array = self._table[0][stacked][..., np.newaxis]
         else:
             out = np.stack([self._table[c][stacked[..., c]] for c in range(3)], axis=-1)
         if self.spec.layout == "NCHW":
@@ -131,8 +133,9 @@ def cut(image: Image, square: Box) -> Image:
     top = min(max(round(square.y), -side), height)
     if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
         return image[top : top + side, left : left + side]
-    columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
+    step = math.ceil(side / MAX_PADDED_PX)
+    columns = np.clip(np.arange(left, left + side, step), 0, width - 1)
+    rows = np.clip(np.arange(top, top + side, step), 0, height - 1)
     return np.ascontiguousarray(image[rows][:, columns])
 
 

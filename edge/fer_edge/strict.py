@@ -25,6 +25,9 @@ def problems(error: ValidationError) -> list[str]:
             lines.append(f"{where} is missing")
         elif item["type"] == "extra_forbidden":
             lines.append(f"{where} is not a known key")
+        elif item["type"] == "value_error":  # a rule of our own, in its own words
+            plain = isinstance(item["input"], (str, int, float))  # a whole table would drown them
+            lines.append(f"{where}: {item['ctx']['error']}" + (f" (found {found})" if plain else ""))
         else:
             lines.append(f"{where}: {item['msg'][0].lower()}{item['msg'][1:]} (found {found})")
     return lines

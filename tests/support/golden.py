@@ -41,7 +41,7 @@ def cases() -> list[Case]:
 
 
 def picture(name: str) -> Image:
-    """A made-up picture with ramps and hard edges: "wide" (90, 120, 3), "tall" (120, 90, 3) or "grey" (90, 120), uint8."""
+    """Ramps and hard edges, uint8: "wide" (90, 120, 3), "tall" (120, 90, 3) or "grey" (90, 120)."""
     height, width = (120, 90) if name == "tall" else (90, 120)
     y, x = np.mgrid[:height, :width]
     blue, green, red = (3 * x + 5 * y) % 256, (x // 7 + y // 5) * 37 % 256, (255 - 2 * x + y) % 256

@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python -m support.make_preprocess_golden
 
-It shares no code with `fer_edge.preprocess` and does not use OpenCV: sums in float64, one pixel after the other. This is
-the one place where preprocessing may stand twice, for it is there to judge the other.
+It shares no code with `fer_edge.preprocess` and does not use OpenCV: sums in float64, one pixel after the other. This
+is the one place where preprocessing may stand twice, for it is there to judge the other.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def weights(source: int, target: int) -> Floats:
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Area averaging down, bilinear up."""
     along = weights(image.shape[0], size)
-    return np.rint(np.einsum("ij,jkc,lk->ilc", along, image.astype(np.float64), along)).astype(np.uint8)
+    exact = np.einsum("ij,jkc,lk->ilc", along, image.astype(np.float64), along)
+    return np.asarray(np.rint(exact), dtype=np.uint8)
 
 
 def store(pixels: NDArray[np.uint8], spec: dict[str, Any], target: tuple[str, float, int]) -> Floats:
@@ -104,7 +105,7 @@ def store(pixels: NDArray[np.uint8], spec: dict[str, Any], target: tuple[str, fl
     real = (pixels / 255.0 - np.asarray(spec["mean"])) / np.asarray(spec["std"])
     if target[1]:
         real = np.clip(np.rint(real / target[1]) + target[2], -128, 127)
-    return (real.transpose(2, 0, 1) if spec["layout"] == "NCHW" else real).ravel()
+    return np.asarray(real.transpose(2, 0, 1) if spec["layout"] == "NCHW" else real).ravel()
 
 
 def main() -> None:
@@ -114,7 +115,7 @@ def main() -> None:
         image = picture(of)
         cut = crop(image, *square(image.shape, spec, box, detector))
         pixels = resize(recolor(cut, spec["color"]), spec["size"])
-        row = {"name": name, "picture": of, "spec": spec, "box": box, "detector": detector}
+        row: dict[str, Any] = {"name": name, "picture": of, "spec": spec, "box": box, "detector": detector}
         row |= dict(zip(("dtype", "scale", "zero_point"), target, strict=True))
         row["pixels"] = base64.b64encode(np.ascontiguousarray(pixels).tobytes()).decode()
         row["tensor"] = [round(float(value), 6) for value in store(pixels, spec, target)]

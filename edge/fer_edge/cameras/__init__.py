@@ -11,7 +11,8 @@ class Camera(Protocol):
     """An opened source; a context manager whose exit releases it.
 
     name: how a person would call it. live: a live source goes on while nobody reads, so old frames may be dropped; the
-    others (clips, pictures) wait, and every frame counts. fps: frames per second as the source states it, 0.0 when unknown.
+    others (clips, pictures) wait, and every frame counts. fps: frames per second as the source states it, 0.0 when
+    unknown.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Camera(Protocol):
     def close(self) -> None:
         """Release it; may be called twice."""
 
-    def __enter__(self) -> Camera:
+    def __enter__(self) -> Camera:  # noqa: PYI034 - typing.Self came with Python 3.11
         """Itself."""
 
     def __exit__(self, *exc: object) -> None:

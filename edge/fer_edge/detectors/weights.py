@@ -27,7 +27,7 @@ KNOWN = (
     KnownWeights("2026may", 229_738, "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"),
     KnownWeights("2023mar", 232_589, "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"),
 )
-"""OpenCV Zoo's `face_detection_yunet` files (MIT licence), best first: 2026may takes any picture size in every runtime."""
+"""OpenCV Zoo's `face_detection_yunet` (MIT licence), best first: 2026may takes any picture size in every runtime."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,11 @@ def find_weights() -> FoundWeights | None:
 
     Only files of a known length are read and hashed. A folder or file that this user may not read counts as absent.
     """
-    sizes = {known.size_bytes for known in KNOWN}
-    found = {known.version: weights for weights in _of_size(sizes) if (known := _known(weights.data)) is not None}
+    candidates = list(_of_size({known.size_bytes for known in KNOWN}))
     for known in KNOWN:
-        if known.version in found:
-            weights = found[known.version]
-            return FoundWeights(weights.path, known.version, weights.data)
+        for path, data in candidates:
+            if _known(data) == known:
+                return FoundWeights(path, known.version, data)
     return None
 
 
@@ -71,14 +70,19 @@ def _known(data: bytes) -> KnownWeights | None:
     return next((known for known in KNOWN if known.sha256 == digest), None)
 
 
-def _of_size(sizes: set[int]) -> Iterator[FoundWeights]:
+def _of_size(sizes: set[int]) -> Iterator[tuple[Path, bytes]]:
+    """Files of these lengths in the model folders, with what is in them."""
     for folder in model_folders():
-        try:
-            files = sorted(entry for entry in folder.iterdir() if entry.is_file() and entry.stat().st_size in sizes)
-        except OSError:
-            continue
-        for path in files:
+        for path in _files(folder):
             try:
-                yield FoundWeights(path, "unknown", path.read_bytes())
+                if path.stat().st_size in sizes:
+                    yield path, path.read_bytes()
             except OSError:
                 continue
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError:
+        return []

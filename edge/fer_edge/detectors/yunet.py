@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -16,9 +16,9 @@ from fer_edge.runtimes import ENGINES, Runtime, open_runtime
 from fer_edge.types import Array, Box, Face, Image
 
 NAME = "yunet"
-SCORE_THRESHOLD = 0.6
-"""OpenCV Zoo's wrapper takes 0.6 where its demo and `FaceDetectorYN` take 0.9. A turned face falls to 0.7 for a few
-frames without going away; the tracker is told the score and lets only better ones start a track."""
+SCORE_THRESHOLD = 0.5
+"""OpenCV Zoo's wrapper takes 0.6, its demo and `FaceDetectorYN` 0.9. Lower here, because the schedule looks closely at
+what is unsure and believes that: a far face with 0.5 in the reduced frame has 0.8 and more in a close-up."""
 NMS_IOU = 0.3
 """As in OpenCV Zoo: of two boxes that overlap more, the better one stays."""
 TOP_K = 5000
@@ -27,9 +27,13 @@ TOP_K = 5000
 _STRIDES = (8, 16, 32)
 _DIVISOR = 32
 _OUTPUTS = tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in _STRIDES)
-_MAX_BLOBS = 4
-"""Input buffers kept, one per padded size: the full frame, and a few sizes of close-ups."""
+_MAX_SIZES = 6
+"""Picture sizes for which a buffer or net is kept, the last used: of the full frame, of one close-up, of two, …"""
+_OPENCV_LEAST_PX = _DIVISOR + 1
+"""OpenCV 4.14 reads memory that it never wrote when a padded side is a single cell of the last stride: smaller pictures
+are enlarged by black, to two cells."""
 
+T = TypeVar("T")
 Rows = NDArray[np.float32]
 """(N, 15): x, y, width, height, five landmarks as (x, y), score; pixels; as `FaceDetectorYN` gives them."""
 
@@ -116,13 +120,7 @@ class _Own:
 
     def _blob(self, image: Image) -> _Blob:
         height, width = (-(-side // _DIVISOR) * _DIVISOR for side in image.shape[:2])
-        blob = self._blobs.get((height, width))
-        if blob is None:
-            blob = self._blobs[height, width] = _Blob(height, width)
-            if len(self._blobs) > _MAX_BLOBS:
-                self._blobs.popitem(last=False)
-        self._blobs.move_to_end((height, width))
-        return blob
+        return _kept(self._blobs, (height, width), lambda: _Blob(height, width))
 
 
 class _Blob:
@@ -143,34 +141,50 @@ class _Blob:
 
 
 class _OpenCv:
-    """`cv2.FaceDetectorYN`, which pads, decodes and suppresses in C++."""
+    """`cv2.FaceDetectorYN`, which pads, decodes and suppresses in C++.
+
+    One net per size: to change a net's size there and back costs half a full search.
+    """
 
     name = "opencv"
 
     def __init__(self, weights: FoundWeights) -> None:
-        model, config = np.frombuffer(weights.data, dtype=np.uint8), np.zeros(0, dtype=np.uint8)
-        self._size = (_DIVISOR, _DIVISOR)
-        try:
-            self._net = cv2.FaceDetectorYN.create("onnx", model, config, self._size, SCORE_THRESHOLD, NMS_IOU, TOP_K)
-        except cv2.error as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise BundleRefused(f"{weights.path}: OpenCV does not take this model: {reason}") from None
+        self._weights = weights
+        self._nets: OrderedDict[tuple[int, int], Any] = OrderedDict()
 
     def rows(self, image: Image) -> Rows:
+        down, across = (max(0, _OPENCV_LEAST_PX - side) for side in image.shape[:2])
+        if down or across:
+            image = np.pad(image, ((0, down), (0, across), (0, 0)))
         size = (image.shape[1], image.shape[0])
-        if size != self._size:
-            self._net.setInputSize(size)
-            self._size = size
-        found: Any = self._net.detect(image)[1]
-        return np.zeros((0, 15), np.float32) if found is None else np.asarray(found, dtype=np.float32)
+        found = _kept(self._nets, size, lambda: self._open(size)).detect(image)[1]
+        return np.zeros((0, 15), dtype=np.float32) if found is None else np.asarray(found, dtype=np.float32)
+
+    def _open(self, size: tuple[int, int]) -> Any:  # noqa: ANN401 - OpenCV 4 and 5 type it differently
+        model, config = np.frombuffer(self._weights.data, dtype=np.uint8), np.zeros(0, dtype=np.uint8)
+        try:
+            return cv2.FaceDetectorYN.create("onnx", model, config, size, SCORE_THRESHOLD, NMS_IOU, TOP_K)
+        except cv2.error as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise BundleRefused(f"{self._weights.path}: OpenCV does not take this model: {reason}") from None
+
+
+def _kept(cache: OrderedDict[tuple[int, int], T], key: tuple[int, int], make: Callable[[], T]) -> T:
+    """What is kept for a size, made when missing; of more than `_MAX_SIZES` the one not used for longest goes."""
+    if key not in cache:
+        cache[key] = make()
+        if len(cache) > _MAX_SIZES:
+            cache.popitem(last=False)
+    cache.move_to_end(key)
+    return cache[key]
 
 
 def decode(outputs: Sequence[Array], width: int) -> Rows:
     """Candidates from the net's twelve outputs.
 
-    outputs: cls, obj, bbox and kps, each at strides 8, 16 and 32, float32 (1, cells, values), cells row by row. width: of
-    the padded picture, pixels. A cell's score is sqrt(cls * obj); cells below the threshold are dropped before anything
-    else is computed, so that an empty picture costs three products.
+    outputs: cls, obj, bbox and kps, each at strides 8, 16 and 32, float32 (1, cells, values), cells row by row.
+    width: of the padded picture, pixels. A cell's score is sqrt(cls * obj); cells below the threshold are dropped
+    before anything else is computed, so that an empty picture costs three products.
     """
     found = [_stride(outputs[i::3], stride, width // stride) for i, stride in enumerate(_STRIDES)]
     return np.concatenate(found)

@@ -15,8 +15,8 @@ from fer_edge.types import Array, TensorSpec
 class Runtime(Protocol):
     """A loaded model. Not thread-safe: one thread at a time.
 
-    name and version: of the library. threads: for one inference. effective_precision: what is executed ("int8", "float32",
-    "dynamic"), not what the file is called.
+    name and version: of the library. threads: for one inference. effective_precision: what is executed ("int8",
+    "float32", "dynamic"), not what the file is called.
     """
 
     name: str

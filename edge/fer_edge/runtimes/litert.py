@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import operator
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
-from fer_edge.errors import BundleRefused
+from fer_edge.errors import BundleRefused, RuntimeUnavailable
 from fer_edge.types import Array, TensorSpec
 
 _PLACES = {
-    "ai_edge_litert": ("ai_edge_litert.interpreter", ("ai-edge-litert",)),
-    "tflite_runtime": ("tflite_runtime.interpreter", ("tflite-runtime",)),
-    "tensorflow": ("tensorflow.lite", ("tensorflow", "tensorflow-cpu")),
+    "ai_edge_litert": ("ai_edge_litert.interpreter", "Interpreter", ("ai-edge-litert",)),
+    "tflite_runtime": ("tflite_runtime.interpreter", "Interpreter", ("tflite-runtime",)),
+    # `tensorflow.lite` is an attribute; the module of that name is empty
+    "tensorflow": ("tensorflow", "lite.Interpreter", ("tensorflow", "tensorflow-cpu")),
 }
 _NAMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime", "tensorflow": "tensorflow"}
+_CHATTER = (b"INFO: ", b"VERBOSE: ")
 _WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 
 
@@ -27,7 +33,7 @@ class LiteRt:
     def __init__(self, interpreter: Any, module: str, threads: int) -> None:  # noqa: ANN401 - three unrelated classes
         """Use `open_model`."""
         self.name, self.threads = _NAMES[module], threads
-        self.version = _version(_PLACES[module][1])
+        self.version = _version(_PLACES[module][2])
         self._interpreter = interpreter
         self._input = interpreter.get_input_details()[0]
         self._outputs = interpreter.get_output_details()
@@ -47,15 +53,44 @@ class LiteRt:
 
 
 def open_model(data: Sequence[bytes], module: str, threads: int) -> LiteRt:
-    """Load a .tflite file from memory; BundleRefused when the interpreter does not take it."""
-    interpreter_class = importlib.import_module(_PLACES[module][0]).Interpreter
+    """Load a .tflite file from memory; BundleRefused when the interpreter does not take it.
+
+    Raises RuntimeUnavailable when the interpreter was built for another numpy.
+    """
+    place, attribute, _ = _PLACES[module]
+    interpreter_class = operator.attrgetter(attribute)(importlib.import_module(place))
     try:
-        interpreter = interpreter_class(model_content=data[0], num_threads=threads)
-        interpreter.allocate_tensors()
+        with _without_chatter():
+            interpreter = interpreter_class(model_content=data[0], num_threads=threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BundleRefused(f"{_NAMES[module]} does not take this model: {reason}") from None
+    except SystemError:  # tflite-runtime 2.14 says it so: its last wheels were built for numpy 1
+        raise RuntimeUnavailable(
+            f"{_NAMES[module]} does not work with numpy {np.__version__}: pip install 'numpy<2', or another runtime"
+        ) from None
     return LiteRt(interpreter, module, threads)
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Drop what the interpreter's C++ says of itself on standard error (`INFO: Created ...`); the rest comes through.
+
+    It has no switch for this, so the file descriptor is replaced for a moment; other threads' lines wait until then.
+    """
+    with tempfile.TemporaryFile() as kept:
+        real = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+            kept.seek(0)
+            for line in kept:
+                if not line.startswith(_CHATTER):
+                    os.write(2, line)
 
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:

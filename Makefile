@@ -1,0 +1,83 @@
+# The project's commands; `make` alone lists them. Everything that is installed goes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+PINS := pyproject.toml constraints.txt
+DEMO_FRAMES ?= 330
+
+# Words that old Pythons understand, for it is they who need to read this.
+define CHECK_PYTHON
+import struct, sys
+bits = struct.calcsize("P") * 8
+if sys.version_info < (3, 10) or bits != 64:
+    sys.exit("fer-edge needs a 64-bit Python 3.10 or newer, found Python %d.%d with %d bits; "
+             "name another one, as in: make demo PYTHON=python3.11" % (sys.version_info[0], sys.version_info[1], bits))
+endef
+export CHECK_PYTHON
+
+.PHONY: help
+help: ## list the commands (default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' Makefile
+
+.PHONY: demo
+demo: $(VENV)/.base ## watch a built-in face change its expression, for some 20 seconds
+	@echo "== running: $(BIN)/fer-edge run --source demo --max-frames $(DEMO_FRAMES)"
+	@$(BIN)/fer-edge run --source demo --max-frames $(DEMO_FRAMES)
+	@echo "== that was the built-in demo; with a camera on this machine:"
+	@echo "     $(BIN)/fer-edge run --source 0"
+	@echo "   and for another camera, a clip or a folder of pictures:"
+	@echo "     $(BIN)/fer-edge run --source rtsp://HOST/PATH"
+	@echo "     $(BIN)/fer-edge predict PATH --annotate marked"
+
+.PHONY: test
+test: $(VENV)/.dev ## run the whole suite
+	@echo "== testing: $(BIN)/python -m pytest (some minutes)"
+	@$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/.dev ## style, types, and the direction of imports
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "== mypy"
+	@$(BIN)/mypy
+	@echo "== lint-imports"
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: check
+check: lint test ## lint, then test
+
+.PHONY: check-device-matrix
+check-device-matrix: ## the device's tests on old and new Pythons and libraries (downloads them)
+	@tests/system/device_matrix.sh
+
+.PHONY: wheel
+wheel: $(VENV)/.dev ## build the wheel into dist
+	@$(BIN)/python -m build --wheel --no-isolation
+
+.PHONY: clean
+clean: ## remove what was built, and caches
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find edge train convert benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## the same, and .venv
+	rm -rf $(VENV)
+
+$(VENV)/.made:
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	@echo "== making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "this Python cannot make virtual environments; on Debian and Raspberry Pi OS: sudo apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.made $(PINS)
+	@echo "== installing what the device needs: numpy, OpenCV, LiteRT, pydantic (100 MB to fetch, a minute or two)"
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made $(PINS)
+	@echo "== installing everything: the device, TensorFlow, Keras, ONNX Runtime, test tools (480 MB to fetch, some minutes)"
+	@$(PIP) -e '.[dev]'
+	@touch $(VENV)/.base $@

@@ -1,0 +1,184 @@
+"""What a benchmark found, as versioned JSON: rows, what was asked, where it was measured, and what to think of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_bench.environment import Conditions, Environment
+from fer_edge.errors import ExitCode, OutputError
+from fer_edge.events import stamp
+
+if TYPE_CHECKING:  # it takes OpenCV and pydantic to import, which `--help` does not need
+    from fer_edge.bundle import Bundle
+
+SCHEMA_VERSION = 1
+STDOUT = "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One artifact in one runtime: what it is, and why it was not measured (`error`), if it was not.
+
+    precision: what the file is called. effective_precision: what the runtime computes in. n: what the figures stand on:
+    timed inferences or pictures.
+    """
+
+    format: str
+    precision: str
+    runtime: str
+    threads: int
+    size_bytes: int
+    effective_precision: str | None = None
+    runtime_version: str | None = None
+    n: int = 0
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As sentences speak of it."""
+        return f"{self.format}/{self.precision} with {self.runtime} on {count(self.threads, 'thread')}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyRow(Row):
+    """Times of one inference, milliseconds unless the name says otherwise.
+
+    Percentiles are over the steady samples of all rounds. load_ms (bytes to a runtime that can run) and first_ms have
+    one value per round, warmup_ns and samples_ns one list per round. peak_rss_bytes: of a process that does nothing
+    else, the largest of the rounds. ratio_to_float32: of the p50s, same runtime and threads; significant: their
+    intervals do not overlap. golden_error: largest difference of a golden output.
+    """
+
+    p50_ms: float | None = None
+    p50_ci95_ms: tuple[float, float] | None = None
+    p90_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    ratio_to_float32: float | None = None
+    significant: bool | None = None
+    verdict: str | None = None
+    peak_rss_bytes: int | None = None
+    golden_error: float | None = None
+    load_ms: tuple[float, ...] = ()
+    first_ms: tuple[float, ...] = ()
+    warmup_ns: tuple[tuple[int, ...], ...] = ()
+    samples_ns: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyRow(Row):
+    """How right the artifact is. Shares are 0 to 1; drops are percentage points below `reference`, positive is worse.
+
+    mcnemar_p: exact two-sided p that both are equally good. agreement: share of pictures with the same top-1 label.
+    """
+
+    top1: float | None = None
+    top1_ci95: tuple[float, float] | None = None
+    recall: dict[str, float] = field(default_factory=dict)
+    support: dict[str, int] = field(default_factory=dict)
+    macro_recall: float | None = None
+    macro_f1: float | None = None
+    ece: float | None = None
+    reference: str | None = None
+    drop_pp: float | None = None
+    drop_pp_ci95: tuple[float, float] | None = None
+    mcnemar_p: float | None = None
+    agreement: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One run of a command.
+
+    rows: dataclasses of one kind, each with `n` and `error`. complete: False when it was interrupted; what was measured
+    until then is there. extra: figures that belong to no row.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    bundle: Bundle
+    environment: Environment
+    started: datetime
+    before: Conditions
+    after: Conditions
+    rows: Sequence[Any]
+    notes: Sequence[str]
+    complete: bool
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values under the published names."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "kind": self.kind,
+            "complete": self.complete,
+            "time": stamp(self.started),
+            "options": dict(self.options),
+            "bundle": {
+                "name": self.bundle.manifest.name,
+                "path": str(self.bundle.path),
+                "sha256": self.bundle.sha256,
+            },
+            "environment": {
+                **asdict(self.environment),
+                "before": asdict(self.before),
+                "after": asdict(self.after),
+            },
+            "notes": list(self.notes),
+            **self.extra,
+            "rows": [asdict(row) for row in self.rows],
+        }
+
+
+def exit_code(report: Report) -> ExitCode:
+    """1 when something could not be measured, 69 when nothing could."""
+    if not any(row.n for row in report.rows):
+        return ExitCode.UNAVAILABLE
+    return ExitCode.GATE_NOT_MET if any(row.error for row in report.rows) else ExitCode.OK
+
+
+def prove_writable(where: str | None) -> None:
+    """Raise OutputError when a file could not be written at `where`, before minutes are spent; None and - are fine."""
+    if where is None or where == STDOUT:
+        return
+    try:
+        if Path(where).is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        tempfile.TemporaryFile(dir=Path(where).parent).close()
+    except OSError as error:
+        raise OutputError(f"the result cannot be written to {where}: {error.strerror}") from None
+
+
+def write_json(document: Mapping[str, Any], path: Path) -> None:
+    """Write a result whole or not at all; raises OutputError."""
+    text = as_text(document)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"the result cannot be written to {path}: {error.strerror}") from None
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """JSON with one top-level key or row per line: raw samples by the thousand stay on theirs."""
+    parts = []
+    for key, value in document.items():
+        text = json.dumps(value, allow_nan=False)
+        if key == "rows":
+            text = "[\n  " + ",\n  ".join(json.dumps(row, allow_nan=False) for row in value) + "\n ]"
+        parts.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

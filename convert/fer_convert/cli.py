@@ -1,0 +1,148 @@
+"""The command `fer-convert`. Nothing heavy is imported before it is known what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_edge import __version__
+from fer_edge.errors import ExitCode, FerEdgeError, OutputError
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+STDOUT = "-"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _convert(arguments)
+    except FerEdgeError as error:
+        print(f"fer-convert: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("fer-convert: interrupted, nothing is written", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer-convert",
+        description="A trained float model becomes a bundle of TFLite artifacts that were measured on the device's own "
+        "code path and prove themselves when they are loaded.",
+        epilog="examples: fer-convert runs/fernet-s --out bundles/fernet-s --calibrate fer2013:fer2013; "
+        "fer-convert net.keras --labels angry,happy,neutral --preprocess color=gray,size=48,range=-1..1 "
+        "--calibrate folder:faces/train --evaluate folder:faces/test --out net. "
+        "exit codes: 0 ok, 1 gate not met, 2 usage, 69 something needed is not available, 78 model refused",
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a run folder of fer-train, or a .keras file")
+    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="folder to write")
+    parser.add_argument("--force", action="store_true", help="replace a bundle that is there")
+    parser.add_argument("--version", action="version", version=f"fer-convert {__version__}")
+    _add_data(parser)
+    _add_gates(parser)
+    _add_model(parser)
+    parser.add_argument("--json", metavar="PATH", help="write the result as JSON; - is standard output")
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data", "fer2013:PATH, folder:PATH, or a path")
+    data.add_argument("--calibrate", metavar="D", help="training pictures that set the ranges of int8")
+    data.add_argument("--calibration-n", type=int, metavar="N", help="how many, classes in equal shares (500)")
+    data.add_argument("--evaluate", metavar="D", help="pictures to judge by (default: the test split of --calibrate)")
+
+
+def _add_gates(parser: argparse.ArgumentParser) -> None:
+    gates = parser.add_argument_group("gates", "an artifact that misses one is not written")
+    gates.add_argument("--precision", metavar="P,...", help="float32,int8 (default: both)")
+    gates.add_argument("--max-drop", type=float, metavar="PP", help="top-1 below the source, percentage points (1.0)")
+    gates.add_argument("--min-agreement", type=float, metavar="X", help="equal top-1 labels, 0 to 1 (0.97)")
+    gates.add_argument("--max-class-drop", type=float, metavar="PP", help="recall of any class, points (not asked)")
+    gates.add_argument("--keep-passing", action="store_true", help="write the artifacts that pass when others do not")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument_group("model")
+    model.add_argument("--name", metavar="NAME", help="of the bundle (default: the recipe's, else the file's)")
+    model.add_argument("--labels", metavar="A,B,...", help="in the order of the outputs, for a model without recipe")
+    model.add_argument(
+        "--preprocess", metavar="K=V,...", help="for a model without recipe: color, size, range or mean and std, layout"
+    )
+    model.add_argument("--crop", type=Path, metavar="FILE", help="crop contracts (default: the run's crop.json)")
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from fer_convert import job, report  # noqa: PLC0415 - keeps --help light
+
+    asked = _job(arguments)
+    _prove_writable(arguments.json)
+    outcome = job.run(asked, _say)
+    if arguments.json is not None:
+        _emit(report.as_json(outcome), arguments.json)
+    print(report.text(outcome), file=sys.stderr if arguments.json == STDOUT else sys.stdout)
+    return int(ExitCode.OK if outcome.passed else ExitCode.GATE_NOT_MET)
+
+
+def _job(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a Job, which takes pydantic to import
+    from fer_convert import options  # noqa: PLC0415 - keeps --help light
+
+    given = {key: getattr(arguments, key) for key in ("calibrate", "evaluate", "calibration_n", "name", "crop")}
+    parsers = {
+        "precision": ("precisions", options.parse_precisions),
+        "labels": ("labels", options.parse_labels),
+        "preprocess": ("preprocess", options.parse_preprocess),
+    }
+    for flag, (key, parse) in parsers.items():
+        text = getattr(arguments, flag)
+        given[key] = None if text is None else parse(text)
+    limits = {
+        "max_drop_pp": arguments.max_drop,
+        "min_agreement": arguments.min_agreement,
+        "max_class_drop_pp": arguments.max_class_drop,
+    }
+    return options.Job(
+        model=arguments.model,
+        out=arguments.out,
+        gates=options.Gates(**_given(limits)),
+        force=arguments.force,
+        keep_passing=arguments.keep_passing,
+        **_given(given),
+    )
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _say(line: str) -> None:
+    print(f"fer-convert: {line}", file=sys.stderr, flush=True)
+
+
+def _prove_writable(where: str | None) -> None:
+    """Raise OutputError, before minutes are spent, when the result could not be written."""
+    if where is None or where == STDOUT:
+        return
+    try:
+        if Path(where).is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        tempfile.TemporaryFile(dir=Path(where).parent).close()
+    except OSError as error:
+        raise OutputError(f"the result cannot be written to {where}: {error.strerror}") from None
+
+
+def _emit(document: dict[str, Any], where: str) -> None:
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if where == STDOUT:
+        sys.stdout.write(text)
+        return
+    try:
+        Path(where).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"the result cannot be written to {where}: {error.strerror}") from None

@@ -1,0 +1,130 @@
+"""The pictures a conversion stands on: training faces that set the ranges, and test faces that judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_convert.options import MIN_CALIBRATION_N, Job
+from fer_convert.source import Description
+from fer_edge.errors import InputError, UsageError
+from fer_edge.types import Image
+from fer_train import data
+from fer_train.data import Dataset
+
+CALIBRATION_SEED = 0
+HALVES_SEED = 1
+MIN_EVALUATION_N = 100
+"""Below this a single picture weighs more than a point, which is what the gate is about."""
+
+_UNKNOWN = ": unknown class "
+"""How `fer_train.data` words a picture whose class is not among the labels."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What was read.
+
+    calibration: seeded sample of the training split, None where nothing is quantized. training: SHA-256 of the whole
+    split it was drawn from, "" without one. evaluation: every picture of the test split.
+    """
+
+    calibration: Dataset | None
+    training: str
+    evaluation: Dataset
+
+
+def require(job: Job) -> None:
+    """Refuse, before minutes are spent, data that is not there or cannot judge.
+
+    Raises InputError when a path does not exist, UsageError when only training pictures are given.
+    """
+    for where in (job.calibrate, job.evaluate):
+        if where is not None and not _root(where).exists():
+            raise InputError(f"data {_root(where)} does not exist")
+    if job.evaluate is None and not _has_split(str(job.calibrate), "test"):
+        raise UsageError(f"{job.calibrate} has no test split, and training pictures cannot judge: --evaluate DATA")
+
+
+def load(job: Job, description: Description, say: Say) -> Pictures:
+    """Read what the job names.
+
+    Raises InputError when there is nothing usable or too little, UsageError when the classes are not the labels.
+    """
+    calibration, training = None, ""
+    if job.calibrate is not None:
+        pool = _read(job.calibrate, "train", description, say)
+        calibration, training = _sample(pool, job.calibration_n, say), pool.digest()
+    evaluation = _read(str(job.evaluate or job.calibrate), "test", description, say)
+    if len(evaluation) < MIN_EVALUATION_N:
+        raise InputError(f"{evaluation.source} has {len(evaluation)} pictures to judge by, at least {MIN_EVALUATION_N}")
+    return Pictures(calibration, training, evaluation)
+
+
+def pinned(images: Image) -> Image:
+    """A copy in which one pixel is black and one is white, so that the quantized input covers every pixel value.
+
+    images: uint8 (N, S, S) or (N, S, S, 3). Corner pixels of the first picture; whole black and white pictures would do
+    the same but are inputs that no face makes, and their activations would count.
+    """
+    out: Image = images.copy()
+    out[0, 0, 0], out[0, -1, -1] = 0, 255
+    return out
+
+
+def halves(targets: NDArray[np.int64], seed: int = HALVES_SEED) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of two halves with the classes in equal shares, sorted; the first takes what is odd."""
+    rng = np.random.default_rng(seed)
+    first: list[NDArray[np.int64]] = []
+    second: list[NDArray[np.int64]] = []
+    for target in np.unique(targets):
+        rows = rng.permutation(np.flatnonzero(targets == target))
+        middle = (len(rows) + 1) // 2
+        first.append(rows[:middle])
+        second.append(rows[middle:])
+    return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
+
+
+def _sample(pool: Dataset, count: int, say: Say) -> Dataset:
+    if len(pool) < MIN_CALIBRATION_N:
+        raise InputError(
+            f"{pool.source} has {len(pool)} pictures to calibrate with, at least {MIN_CALIBRATION_N} are needed"
+        )
+    if len(pool) < count:
+        say(f"calibrating with all {len(pool)} pictures of {pool.source}; {count} were asked for")
+    return pool.stratified(count, CALIBRATION_SEED)
+
+
+def _read(where: str, split: str, description: Description, say: Say) -> Dataset:
+    """A split where the data has splits, else all of it; every label must occur and no other."""
+    found = data.load(where, description.labels, description.preprocess, split if _has_split(where, split) else None)
+    strangers = sorted({line.partition(_UNKNOWN)[2] for line in found.skipped if _UNKNOWN in line})
+    absent = [name for name, n in found.counts().items() if n == 0]
+    if strangers or absent:
+        reasons = [f"it has {', '.join(strangers)}, which the model does not know"] if strangers else []
+        reasons += [f"it has no pictures of {', '.join(absent)}"] if absent else []
+        raise UsageError(f"{where} does not fit the labels {', '.join(description.labels)}: {'; '.join(reasons)}")
+    if found.skipped:
+        say(f"{len(found.skipped)} files of {where} could not be used, the first: {found.skipped[0]}")
+    return found
+
+
+def _has_split(where: str, split: str) -> bool:
+    """Whether the data says which of its pictures belong to this split."""
+    root = _root(where)
+    if root.suffix == ".csv" or (root / "fer2013.csv").is_file():
+        return True
+    folders = [entry.name.lower() for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
+    return any(name in data.SPLITS[split] for name in folders)
+
+
+def _root(where: str) -> Path:
+    """The path in `fer2013:PATH`, `folder:PATH` or a plain path; other kinds are for `fer_train.data` to refuse."""
+    kind, colon, rest = where.partition(":")
+    return Path(rest if colon and (kind.isalnum() and not Path(where).exists()) else where)

@@ -1,0 +1,198 @@
+"""What a conversion found, as a table for people and as rows for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fer_convert.options import Job, Precision
+from fer_convert.verify import Measured, Reference
+from fer_edge.bundle import Artifact
+from fer_train.provenance import data_name
+
+SCHEMA_VERSION = 1
+MISSING = "-"
+GAP = "  "
+HEAD = ("artifact", "computes in", "KiB", "top-1 %", "95 %", "drop pp", "95 %", "agreement %", "ECE", "worst class pp")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artifact: what was measured of it, and why it is refused, if it is.
+
+    artifact and measured: None when it came not so far. reasons: empty when every gate is met.
+    """
+
+    format: str
+    precision: Precision
+    runtime: str = ""
+    runtime_version: str = ""
+    threads: int = 1
+    effective_precision: str = ""
+    size_bytes: int = 0
+    artifact: Artifact | None = None
+    measured: Measured | None = None
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As manifests name it."""
+        return f"{self.format}/{self.precision}"
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may be written."""
+        return self.measured is not None and not self.reasons
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One conversion's end. bundle: where it was written, None when it was not; sha256: of its manifest."""
+
+    job: Job
+    name: str
+    reference: Reference
+    data: str
+    data_sha256: str
+    rows: tuple[Row, ...]
+    bundle: Path | None = None
+    sha256: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every artifact that was asked for met every gate."""
+        return all(row.passed for row in self.rows)
+
+
+def text(outcome: Outcome) -> str:
+    """The table, what failed and why, and where the bundle is."""
+    scores = outcome.reference.scores
+    source = ("source", "float32", "", _percent(scores.top1), _span(scores.top1_ci95, 100.0), "", "", "", "", "")
+    lines = [
+        f"{outcome.name} on {scores.n} pictures of {outcome.data}:",
+        "",
+        _table([HEAD, source, *[_cells(row) for row in outcome.rows]]),
+        "",
+    ]
+    lines += [f"{row.name} is refused: {reason}" for row in outcome.rows for reason in row.reasons]
+    if outcome.bundle is not None:
+        lines.append(f"written: {outcome.bundle} (manifest SHA-256 {outcome.sha256})")
+    else:
+        lines.append("no bundle is written" + _hint(outcome.rows))
+    return "\n".join(lines)
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Plain values under the names that every command of the project uses."""
+    scores = outcome.reference.scores
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "conversion",
+        "name": outcome.name,
+        "passed": outcome.passed,
+        "bundle": None if outcome.bundle is None else {"path": str(outcome.bundle), "sha256": outcome.sha256},
+        "data": {"source": outcome.data, "n": scores.n, "sha256": outcome.data_sha256},
+        "gates": asdict(outcome.job.gates),
+        "source": source_json(outcome),
+        "rows": [row_json(row) for row in outcome.rows],
+    }
+
+
+def source_json(outcome: Outcome) -> dict[str, Any]:
+    """The float32 source's figures, from Keras."""
+    scores = outcome.reference.scores
+    return {"n": scores.n, "top1": scores.top1, "top1_ci95": list(scores.top1_ci95), "recall": scores.recall}
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """One artifact's figures; what was not measured is absent."""
+    known: dict[str, Any] = {
+        "format": row.format,
+        "precision": row.precision,
+        "passed": row.passed,
+        "reasons": list(row.reasons),
+    }
+    if row.runtime:
+        known |= {
+            "effective_precision": row.effective_precision,
+            "runtime": row.runtime,
+            "runtime_version": row.runtime_version,
+            "threads": row.threads,
+            "size_bytes": row.size_bytes,
+        }
+    if row.measured is not None:
+        known |= figures(row.measured)
+    return known
+
+
+def figures(found: Measured) -> dict[str, Any]:
+    """What was measured; shares 0 to 1, drops in percentage points."""
+    return {
+        "n": found.scores.n,
+        "top1": found.scores.top1,
+        "top1_ci95": list(found.scores.top1_ci95),
+        "recall": found.scores.recall,
+        "drop_pp": found.drop_pp,
+        "drop_pp_ci95": list(found.drop_pp_ci95),
+        "class_drop_pp": found.class_drop_pp,
+        "agreement": found.agreement,
+        "ece": found.ece,
+        "temperature": found.temperature,
+        "uncertain_below": found.uncertain_below,
+    }
+
+
+def evaluation_name(job: Job) -> str:
+    """The data judged by, without this machine's folders."""
+    return data_name(str(job.evaluate or job.calibrate))
+
+
+def _hint(rows: Sequence[Row]) -> str:
+    if any(row.passed for row in rows) and not all(row.passed for row in rows):
+        return "; --keep-passing writes one with the artifacts that pass"
+    return ""
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    size = f"{row.size_bytes / 1024:.0f}" if row.size_bytes else MISSING
+    found = row.measured
+    if found is None:
+        return (row.name, row.effective_precision or MISSING, size, *[MISSING] * 7)
+    label, drop = found.worst_class
+    return (
+        row.name,
+        row.effective_precision,
+        size,
+        _percent(found.scores.top1),
+        _span(found.scores.top1_ci95, 100.0),
+        f"{found.drop_pp:+.2f}",
+        _span(found.drop_pp_ci95),
+        _percent(found.agreement),
+        f"{found.ece:.4f}",
+        f"{label} {drop:+.1f}",
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.2f}"
+
+
+def _span(interval: tuple[float, float], scale: float = 1.0) -> str:
+    return f"{interval[0] * scale:.2f}..{interval[1] * scale:.2f}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; words at the ends to the left, figures between them to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    words = (0, 1, len(HEAD) - 1)
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.ljust(width) if column in words else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return GAP.join(cells).rstrip()
+
+    return "\n".join([line(rows[0]), GAP.join("-" * width for width in widths), *map(line, rows[1:])])

@@ -1,0 +1,201 @@
+"""The daemon against loops by hand: on given answers, and once for real on a clip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fer_bench import pipeline
+from fer_bench.children import ChildFailed, Json
+from fer_bench.pipeline import BARE, DAEMON, HAND, START, PipelineRow, Plan, exit_code, run, text
+from fer_bench.results import Report
+from fer_edge.errors import ExitCode, InputError, RuntimeUnavailable
+from support import shared
+from support.tiny import tiny_bundle
+
+REFERENCE = [[[0, 0, 10, 10]], [[0, 0, 10, 10], [50, 0, 10, 10]]]
+TRACKS = [(0, 1, [0, 0, 10, 10]), (1, 1, [1, 0, 10, 10]), (1, 2, [80, 0, 10, 10])]
+
+
+def quiet(_: str) -> None:
+    """Progress that nobody reads."""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def plan(bundle: Path, tmp_path: Path) -> Plan:
+    """A clip and weights that exist; the answers are given."""
+    for name in ("clip.mp4", "yunet.onnx"):
+        (tmp_path / name).touch()
+    return Plan(str(tmp_path / "clip.mp4"), str(bundle), str(tmp_path / "yunet.onnx"), rounds=2)
+
+
+class Answers:
+    """Plays the processes. cpu: milliseconds per frame of each kind, one per round; what `fail` names dies."""
+
+    def __init__(self) -> None:
+        self.cpu: dict[str, list[float]] = {
+            "daemon": [2.0, 4.0],
+            "bare-opencv": [5.0, 8.0],
+            "bare-onnxruntime": [3.0, 3.0],
+            "by-hand": [1.0, 1.0],
+        }
+        self.fps = {"daemon": 95.0, "by-hand": 100.0}
+        self.fail: set[str] = set()
+        self.interrupt_at = ""
+        self.asked: list[str] = []
+
+    def __call__(self, command: Sequence[str], job: Json, timeout_s: float) -> Json:
+        kind = self._kind(job)
+        self.asked.append(kind)
+        if kind in self.fail:
+            raise ChildFailed("was ended by SIGSEGV")
+        if kind == self.interrupt_at:
+            raise KeyboardInterrupt
+        if kind == "reference":
+            return {"boxes": REFERENCE}
+        outside = {"status": 0, "reason": "", "first_s": 0.8, "cpu_s": 1.0, "peak_rss_bytes": 120_000_000}
+        if kind == "start":
+            return outside
+        figures: Json = {"frames": 2, "faces": 3, "fps": self.fps.get(kind, 50.0), "seconds": 1.0, "cpu_s": 1.0}
+        figures["cpu_ms_per_frame"] = self.cpu[kind][self.asked.count(kind) - 1]
+        if kind == "daemon":
+            self._write(Path(job["command"][job["command"].index("--events") + 1]), figures)
+            return outside
+        return {**figures, "peak_rss_bytes": 90_000_000}
+
+    @staticmethod
+    def _kind(job: Json) -> str:
+        if "command" not in job:
+            return str(job["kind"])
+        return "start" if job["command"][-1] == "-" else "daemon"
+
+    @staticmethod
+    def _write(path: Path, figures: Json) -> None:
+        events = [{"type": "expression", "frame": frame, "track": track, "box": box} for frame, track, box in TRACKS]
+        events.append({"type": "statistics", "searches": {}, "stages_ms": {}, "dropped_frames": 0, **figures})
+        path.write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    found = Answers()
+    monkeypatch.setattr(pipeline, "ask", found)
+    return found
+
+
+def rows_of(report: Report) -> dict[str, PipelineRow]:
+    return {row.name: row for row in report.rows if isinstance(row, PipelineRow)}
+
+
+def test_ratios_are_taken_round_by_round(plan: Plan, answers: Answers) -> None:
+    daemon = rows_of(run(plan, quiet))[DAEMON]
+    assert daemon.cpu_ms_per_frame_rounds == (2.0, 4.0)
+    assert daemon.ratio_to_bare_rounds == (0.4, 0.5)
+    assert daemon.ratio_to_bare == pytest.approx(0.45)
+
+
+def test_rounds_are_interleaved(plan: Plan, answers: Answers) -> None:
+    run(plan, quiet)
+    once = ["daemon", "start", "bare-opencv", "bare-onnxruntime", "by-hand"]
+    assert answers.asked == ["reference", *once, *once]
+
+
+def test_throughput_is_told_against_the_stages_by_hand(plan: Plan, answers: Answers) -> None:
+    report = run(plan, quiet)
+    assert report.extra["throughput_of_hand"] == pytest.approx(0.95)
+    assert "95 % of the throughput of the same stages by hand" in text(report)
+
+
+def test_coverage_comes_from_the_events(plan: Plan, answers: Answers) -> None:
+    report = run(plan, quiet)
+    assert report.extra["coverage"]["faces"] == 3
+    assert report.extra["coverage"]["covered"] == 2
+    assert report.extra["coverage"]["unmatched"] == 1
+    assert "tracks cover 66.67 %" in text(report)
+
+
+def test_start_and_memory_are_told(plan: Plan, answers: Answers) -> None:
+    report = run(plan, quiet)
+    assert rows_of(report)[START].first_face_s == 0.8
+    assert rows_of(report)[DAEMON].peak_rss_bytes == 120_000_000
+    assert "first face event 0.80 s after the start" in text(report)
+    assert exit_code(report) == ExitCode.OK
+
+
+def test_the_result_is_json(plan: Plan, answers: Answers) -> None:
+    document = json.loads(json.dumps(run(plan, quiet).as_json(), allow_nan=False))
+    assert (document["kind"], document["complete"]) == ("pipeline", True)
+    assert {"rows", "coverage", "throughput_of_hand", "daemon_rounds", "environment"} <= document.keys()
+
+
+def test_a_contender_that_dies_is_a_row_and_is_not_started_again(plan: Plan, answers: Answers) -> None:
+    answers.fail = {"bare-onnxruntime"}
+    report = run(plan, quiet)
+    assert rows_of(report)["bare loop, ONNX Runtime"].error == "was ended by SIGSEGV"
+    assert answers.asked.count("bare-onnxruntime") == 1
+    assert rows_of(report)[DAEMON].n == 2
+    assert exit_code(report) == ExitCode.GATE_NOT_MET
+
+
+def test_without_the_daemon_there_is_no_result(plan: Plan, answers: Answers) -> None:
+    answers.fail = {"daemon"}
+    report = run(plan, quiet)
+    assert exit_code(report) == ExitCode.UNAVAILABLE
+    assert report.extra["coverage"] is None
+
+
+def test_without_the_bare_loop_there_is_no_ratio(plan: Plan, answers: Answers) -> None:
+    answers.fail = {"bare-opencv"}
+    report = run(plan, quiet)
+    assert rows_of(report)[DAEMON].ratio_to_bare is None
+    assert rows_of(report)[BARE].error is not None
+
+
+def test_a_failed_reference_is_told_by_the_status(plan: Plan, answers: Answers) -> None:
+    answers.fail = {"reference"}
+    assert exit_code(run(plan, quiet)) == ExitCode.GATE_NOT_MET
+
+
+def test_ctrl_c_keeps_what_was_measured(plan: Plan, answers: Answers) -> None:
+    answers.interrupt_at = "by-hand"
+    report = run(plan, quiet)
+    assert not report.complete
+    assert HAND not in rows_of(report)
+    assert rows_of(report)[DAEMON].ratio_to_bare == 0.4
+
+
+def test_a_clip_that_does_not_exist_is_told(plan: Plan, bundle: Path) -> None:
+    with pytest.raises(InputError, match=r"no such clip: none\.mp4"):
+        run(Plan("none.mp4", str(bundle)), quiet)
+
+
+def test_missing_weights_are_told(plan: Plan, bundle: Path) -> None:
+    with pytest.raises(InputError, match="no such detector weights: none"):
+        run(Plan(plan.source, str(bundle), "none"), quiet)
+
+
+def test_without_weights_the_flag_is_named(plan: Plan, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "find_weights", lambda: None)
+    with pytest.raises(RuntimeUnavailable, match="--detector-weights"):
+        run(Plan(plan.source, str(bundle)), quiet)
+
+
+def test_a_real_clip_is_measured_with_real_processes(bundle: Path) -> None:
+    clip, weights = shared.media("short_hamilton_clip.mp4"), shared.yunet()
+    report = run(Plan(str(clip), str(bundle), str(weights), rounds=1, max_frames=30), quiet)
+    rows = rows_of(report)
+    assert [row.error for row in rows.values()] == [None] * 5
+    assert {row.frames for row in rows.values()} == {30, None}
+    assert rows[HAND].faces == rows[DAEMON].faces
+    assert report.extra["coverage"]["share"] > 0.9
+    assert 0.0 < (rows[DAEMON].ratio_to_bare or 0.0) < 1.0
+    assert rows[START].first_face_s is not None
+    assert 30e6 < (rows[DAEMON].peak_rss_bytes or 0) < 400e6

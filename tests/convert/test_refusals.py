@@ -1,0 +1,272 @@
+"""What cannot be converted is refused in one sentence, with its exit code, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from convert import tiny_source
+from fer_convert import cli, frameworks, verify, write
+from fer_edge.bundle import Bundle
+from fer_edge.labels import FER2013
+
+FLAGS = ["--preprocess", "color=gray,size=48,range=-1..1"]
+
+
+@pytest.fixture
+def bare(run: Path, tmp_path: Path) -> Path:
+    """The run's model without its recipe, alone in a folder."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    return Path(shutil.copyfile(run / "model.keras", folder / "net.keras"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where the bundle would go, in a folder of its own."""
+    (tmp_path / "bundles").mkdir()
+    return tmp_path / "bundles" / "out"
+
+
+def refused(capsys: pytest.CaptureFixture[str], code: int, *arguments: str | Path) -> str:
+    """The one sentence that the command ends with."""
+    assert cli.main([str(argument) for argument in arguments]) == code
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1].startswith("fer-convert: ")
+    assert not any("Traceback" in line for line in told)
+    return told[-1]
+
+
+@pytest.mark.parametrize("labels", [FER2013[:6], (*FER2013, "contempt")])
+def test_labels_that_are_not_as_many_as_outputs(
+    bare: Path, data: Path, out: Path, labels: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--labels", ",".join(labels), *FLAGS]
+    sentence = refused(capsys, 2, bare, *flags, "--calibrate", data, "--out", out)
+    assert f"gives (7,) values, but there are {len(labels)} labels" in sentence
+
+
+def test_a_recipe_that_does_not_fit_its_model(
+    run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(run, out.parent / "run"))
+    spec = tiny_source.SPEC.model_copy(update={"size": 64})
+    (folder / "recipe.json").write_text(tiny_source.recipe(spec).model_dump_json(), encoding="utf-8")
+    sentence = refused(capsys, 78, folder, "--calibrate", data, "--out", out)
+    assert "takes (None, 48, 48, 1), but the preprocessing makes (1, 64, 64, 1)" in sentence
+
+
+def test_a_recipe_with_a_mistake(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(run, out.parent / "run"))
+    text = (folder / "recipe.json").read_text(encoding="utf-8").replace('"gray"', '"grau"')
+    (folder / "recipe.json").write_text(text, encoding="utf-8")
+    assert "preprocess.color" in refused(capsys, 78, folder, "--calibrate", data, "--out", out)
+
+
+def test_a_model_with_two_inputs(data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right = keras.Input((48, 48, 1)), keras.Input((48, 48, 1))
+    joined = keras.layers.Flatten()(keras.layers.Add()([left, right]))
+    model = keras.Model([left, right], keras.layers.Dense(7)(joined))
+    folder = tiny_source.write_run(out.parent / "run", model)
+    assert "has 2 inputs; an expression model has one" in refused(capsys, 78, folder, "--calibrate", data, "--out", out)
+
+
+def test_a_damaged_model_file(bare: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare.write_bytes(bare.read_bytes()[:5000])
+    sentence = refused(capsys, 78, bare, "--labels", ",".join(FER2013), *FLAGS, "--calibrate", data, "--out", out)
+    assert "net.keras is not a Keras model that can be loaded" in sentence
+
+
+def test_a_model_whose_outputs_are_not_numbers(data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_source.network()
+    weights = model.get_weights()
+    weights[-1][:] = float("nan")
+    model.set_weights(weights)
+    folder = tiny_source.write_run(out.parent / "run", model)
+    assert "gives NaN or infinity" in refused(capsys, 78, folder, "--calibrate", data, "--out", out)
+
+
+def test_a_model_that_does_not_exist(data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no model nowhere" in refused(capsys, 69, "nowhere", "--calibrate", data, "--out", out)
+
+
+def test_a_run_that_has_not_ended(data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not a finished run" in refused(capsys, 69, tmp_path, "--calibrate", data, "--out", out)
+
+
+def test_a_model_of_another_kind(data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "net.h5"
+    other.write_bytes(b"...")
+    assert "neither a run folder nor a .keras" in refused(capsys, 2, other, "--calibrate", data, "--out", out)
+
+
+def test_a_bare_model_without_labels(bare: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--labels a,b,c --preprocess" in refused(capsys, 2, bare, *FLAGS, "--calibrate", data, "--out", out)
+
+
+def test_labels_beside_a_recipe(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = refused(capsys, 2, run, "--labels", "happy,sad", "--calibrate", data, "--out", out)
+    assert "for a model without a recipe" in sentence
+
+
+def test_data_that_does_not_exist(run: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "/nowhere does not exist" in refused(capsys, 69, run, "--calibrate", "/nowhere", "--out", out)
+
+
+def test_too_few_pictures_to_calibrate_with(
+    run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = refused(capsys, 69, run, "--calibrate", data / "test", "--evaluate", data, "--out", out)
+    assert "has 140 pictures to calibrate with, at least 300" in sentence
+
+
+def test_too_few_pictures_to_judge_by(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = out.parent / "few"
+    for label in FER2013:
+        (few / label).mkdir(parents=True)
+        shutil.copyfile(data / "test" / label / "5000.png", few / label / "5000.png")
+    sentence = refused(capsys, 69, run, "--calibrate", data, "--evaluate", few, "--out", out)
+    assert "has 7 pictures to judge by, at least 100" in sentence
+
+
+def test_asking_to_calibrate_with_too_few(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = refused(capsys, 2, run, "--calibrate", data, "--calibration-n", "299", "--out", out)
+    assert "--calibration-n 299 is too few, 300 is the least" in sentence
+
+
+def test_int8_without_calibration_pictures(
+    run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--calibrate DATA" in refused(capsys, 2, run, "--evaluate", data, "--out", out)
+
+
+def test_training_pictures_do_not_judge(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = refused(capsys, 2, run, "--calibrate", data / "train", "--out", out)
+    assert "no test split" in sentence
+
+
+def test_a_class_that_the_model_does_not_know(
+    run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = Path(shutil.copytree(data, out.parent / "data"))
+    shutil.copytree(more / "test" / "sad", more / "test" / "contempt")
+    sentence = refused(capsys, 2, run, "--calibrate", more, "--out", out)
+    assert "it has 'contempt', which the model does not know" in sentence
+
+
+def test_a_place_that_is_taken(
+    run: Path, data: Path, converted: Any, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(converted.bundle, out)
+    assert "or replace it with --force" in refused(capsys, 2, run, "--calibrate", data, "--out", out)
+
+
+def test_force_does_not_replace_what_is_no_bundle(
+    run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work", encoding="utf-8")
+    assert "is not a bundle" in refused(capsys, 2, run, "--calibrate", data, "--out", out, "--force")
+    assert (out / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+def test_a_folder_that_does_not_exist(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no folder" in refused(capsys, 69, run, "--calibrate", data, "--out", out / "deep" / "er")
+
+
+def test_a_result_that_cannot_be_written_is_told_at_once(
+    run: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = refused(capsys, 69, run, "--calibrate", "/nowhere", "--out", out, "--json", "/nowhere/result.json")
+    assert "the result cannot be written to /nowhere/result.json" in sentence
+
+
+def interrupt(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", [(verify, "run"), (write, "_prove"), (write, "_place")])
+def test_ctrl_c_leaves_nothing(
+    run: Path,
+    data: Path,
+    out: Path,
+    where: tuple[Any, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(*where, interrupt)
+    sentence = refused(capsys, 130, run, "--calibrate", data, "--out", out, "--precision", "float32")
+    assert sentence == "fer-convert: interrupted, nothing is written"
+    assert not any(out.parent.iterdir())
+
+
+def test_without_tensorflow_the_extra_is_named(
+    run: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(frameworks, "_installed", lambda name: name != "tensorflow")
+    sentence = refused(capsys, 69, run, "--calibrate", data, "--out", out)
+    assert "needs tensorflow, not installed here: pip install 'fer-edge[convert]'" in sentence
+
+
+def test_another_backend_of_keras_is_refused(
+    run: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    assert "found it on torch" in refused(capsys, 69, run, "--calibrate", data, "--out", out)
+
+
+def test_a_bundle_that_does_not_prove_itself_is_not_written(
+    run: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = write._write
+
+    def damaged(path: Path, content: bytes) -> None:
+        whole(path, content[:-1] + b"?" if path.suffix == ".tflite" else content)
+
+    monkeypatch.setattr(write, "_write", damaged)
+    sentence = refused(capsys, 78, run, "--calibrate", data, "--out", out, "--precision", "float32")
+    assert "SHA-256" in sentence
+    assert not any(out.parent.iterdir())
+
+
+def test_force_replaces_a_bundle(run: Path, data: Path, converted: Any, out: Path) -> None:
+    shutil.copytree(converted.bundle, out)
+    assert cli.main([str(run), "--calibrate", str(data), "--out", str(out), "--precision", "float32", "--force"]) == 0
+    assert [artifact.id for artifact in Bundle.open(out).manifest.artifacts] == ["tflite/float32"]
+    assert not (out / "tiny.int8.tflite").exists()
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_the_old_bundle_stays_when_replacing_it_is_interrupted(
+    converted: Any, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(converted.bundle, out)
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if target == out and self.name != out.name:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    files = {path.name: path.read_bytes() for path in out.iterdir() if path.name != "bundle.json"}
+    with pytest.raises(KeyboardInterrupt):
+        write.bundle(out, Bundle.open(out).manifest, files, force=True)
+    assert Bundle.open(out).sha256 == Bundle.open(converted.bundle).sha256
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_help_needs_no_library() -> None:
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', 'numpy', 'cv2', 'pydantic']))\n"
+        "from fer_convert.cli import main; main(['--help'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "--calibrate" in ended.stdout

@@ -1,0 +1,211 @@
+"""The model card: what a person must know before using the weights; its figures carry n and an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_train.crop import Fitted
+from fer_train.metrics import Scores, wilson
+from fer_train.provenance import Pictures, Provenance
+from fer_train.recipe import Recipe
+
+FER2013_TRAIN = 28_709
+"""Pictures in FER2013's training set: what the data set is known by, whatever its folder is called."""
+
+FER2013_TERMS = """\
+FER2013 (Goodfellow et al. 2013, "Challenges in Representation Learning") holds 48x48 grey face crops that were gathered
+by an image search for emotion words. The people in them were not asked. The data set is given for research; its
+pictures are not part of this project. The labels are noisy: when people label the pictures anew, they agree with the
+given label in about 65% of them, so a figure far above that says more of the labels than of faces. Age, sex, skin
+colour and origin of the people are not recorded, so how the model does on each group cannot be measured on it."""
+
+OTHER_TERMS = """\
+The terms of these pictures are not recorded here. Look them up, and whether the people in them agreed, before weights
+made from them are passed on."""
+
+USE = """\
+It sorts the look of a face into {count} words ({labels}), for research, teaching, games and interfaces whose users know
+of it and have chosen it.
+
+It does **not** tell what a person feels, thinks or intends: the link from a moment's look to a feeling is weak and
+differs between people, cultures and situations (Barrett et al. 2019, "Emotional Expressions Reconsidered"). Do not use
+it to judge, rank, hire, grade, police, diagnose or sell to people. In the European Union it is prohibited to infer
+people's emotions at work and in education, except for medical or safety reasons (Regulation (EU) 2024/1689, Article
+5(1)(f)); elsewhere such a system is high-risk (Annex III, 1(c)) and the people exposed to it must be told (Article
+50(3))."""
+
+LIMITS = """\
+- One picture, no time: a blink or a word looks like an expression.
+- Not measured: profiles, children, masks, hands before the face, strong shadows, infrared light.
+- Every face gets one of the labels' words, also one that shows none of them; where the model is not sure, `uncertain`
+  is the right answer, and its threshold is set when the model is converted.
+- The figures are of crops like the training pictures. In front of a camera, light, blur, pose and the detector's box
+  come on top."""
+
+
+CROP = """\
+The crop is a square of side (1 + margin) L around the centre of the detector's box, moved by (dx, dy) L right and
+down, where L is the root of the box's area. It is fitted so that the face lies in it as in the training pictures. IoU:
+overlap with the training pictures' true squares, median (tenth percentile)."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that the card is written from. history: rows of `history.csv`; data: what it was evaluated on."""
+
+    recipe: Recipe
+    weights: int
+    history: tuple[dict[str, float], ...]
+    provenance: Provenance
+    data: Pictures
+    split: str
+    scores: Scores
+    crops: dict[str, Fitted]
+
+
+def card(story: Story) -> str:
+    """The card as Markdown."""
+    recipe = story.recipe
+    use = USE.format(count=len(recipe.labels), labels=", ".join(recipe.labels))
+    parts = [
+        (
+            f"# {recipe.name}\n\n{recipe.title}. {story.weights:,} weights; a {recipe.preprocess.size}x"
+            f"{recipe.preprocess.size} {recipe.preprocess.color} face crop in, {len(recipe.labels)} logits out."
+        ),
+        f"## What it is for, and what it is not for\n\n{use}",
+        f"## Data and its terms\n\n{_data(story)}",
+        f"## How it was trained\n\n{_training(story)}",
+        f"## Results\n\n{_results(story)}",
+        f"## How a face must be cut\n\n{_crops(story)}",
+        f"## Known limits\n\n{LIMITS}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(story: Story) -> str:
+    starts = story.provenance.starts
+    used = f"Evaluated on `{story.data.name}`, split `{story.split}`: {_pictures(story.data)}."
+    if not starts:
+        return f"Which pictures it was trained on was not recorded. {used}\n\n{OTHER_TERMS}"
+    train = starts[-1].train
+    terms = FER2013_TERMS if _is_fer2013(story) else OTHER_TERMS
+    return f"{terms}\n\nTrained on `{train.name}`: {_pictures(train)}. {used}"
+
+
+def _is_fer2013(story: Story) -> bool:
+    train = story.provenance.starts[-1].train
+    return train.n + train.skipped == FER2013_TRAIN or "fer2013" in train.name.lower()
+
+
+def _pictures(found: Pictures) -> str:
+    skipped = f", {found.skipped} skipped as unusable" if found.skipped else ""
+    return f"{found.n:,} pictures{skipped}, SHA-256 `{found.sha256[:16]}…`"
+
+
+def _training(story: Story) -> str:
+    recipe, fit = story.recipe, story.recipe.fit
+    seconds = sum(row["seconds"] for row in story.history)
+    took = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+    best = max(story.history, key=lambda row: row["val_accuracy"])
+    lines = [
+        (
+            f"- Recipe `{recipe.name}`: architecture `{recipe.model.architecture}`, {fit.optimizer}, learning rate "
+            f"{fit.learning_rate:g} ({fit.schedule}), batch {fit.batch}, weight decay {fit.weight_decay:g}, "
+            f"label smoothing {fit.label_smoothing:g}, computed in {fit.precision}, seed {fit.seed}."
+        ),
+        f"- Changes to training pictures: {_augmentation(recipe)}.",
+        (
+            f"- {len(story.history)} epochs in {took}; kept: epoch {best['epoch']:.0f}, "
+            "which was best on the test pictures."
+        ),
+    ]
+    if not story.provenance.starts:
+        return "\n".join([*lines, "- Machine and versions were not recorded."])
+    last = story.provenance.starts[-1]
+    resumed = len(story.provenance.starts) - 1
+    machine = f"{last.cpu}, {last.cpu_count} CPUs" + "".join(f", {name}" for name in last.accelerators)
+    versions = ", ".join(f"{name} {version}" for name, version in last.versions.items())
+    lines.append(f"- Begun {story.provenance.starts[0].began}{f', resumed {resumed} times' if resumed else ''}.")
+    return "\n".join([*lines, f"- Machine: {machine}.", f"- Versions: {versions}."])
+
+
+def _augmentation(recipe: Recipe) -> str:
+    used = {name: value for name, value in recipe.augmentation.model_dump().items() if value}
+    return ", ".join(f"{name} {value:g}" for name, value in used.items()) or "none"
+
+
+def _results(story: Story) -> str:
+    scores = story.scores
+    low, high = scores.top1_ci95
+    present = {name: scores.recall[name] for name, count in scores.support.items() if count}
+    worst = min(present, key=lambda name: present[name])
+    rows = [
+        f"| {name} | {scores.precision[name]:.1%} | {scores.recall[name]:.1%}{_interval(scores, name)} | "
+        f"{scores.f1[name]:.1%} | {count} |"
+        for name, count in scores.support.items()
+    ]
+    return "\n".join(
+        [
+            (
+                f"float32, one pass per picture, `{story.split}` split, n = {scores.n}: **top-1 {scores.top1:.2%}** "
+                f"(95% interval {low:.2%} to {high:.2%}), mean recall of the classes {scores.macro_recall:.1%}, "
+                f"macro F1 {scores.macro_f1:.1%}, expected calibration error {scores.ece:.3f}."
+            ),
+            "",
+            _chosen(story),
+            "",
+            "| label | precision | recall (95%) | F1 | pictures |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            f"Worst: **{worst}**, of which {present[worst]:.1%} are recognised{_taken_for(scores, worst)}.",
+        ]
+    )
+
+
+def _chosen(story: Story) -> str:
+    """Whether the figure is of pictures that had a say in which weights were kept."""
+    starts = story.provenance.starts
+    if not starts:
+        return "If the epoch was chosen on these same pictures, the figure leans a little to the good side."
+    if starts[-1].test.sha256 == story.data.sha256:
+        return "The epoch was chosen on these same pictures, so the figure leans a little to the good side."
+    return "The epoch was chosen on other pictures than these."
+
+
+def _interval(scores: Scores, name: str) -> str:
+    index = list(scores.support).index(name)
+    low, high = wilson(int(scores.confusion[index, index]), scores.support[name])
+    return f" ({low:.0%} to {high:.0%})" if scores.support[name] else ""
+
+
+def _taken_for(scores: Scores, name: str) -> str:
+    """What a label is most often mistaken for."""
+    labels = list(scores.support)
+    row = scores.confusion[labels.index(name)].copy()
+    row[labels.index(name)] = 0
+    if not row.any():
+        return ""
+    other = int(np.argmax(row))
+    return f"; {row[other] / scores.support[name]:.1%} are taken for {labels[other]}"
+
+
+def _crops(story: Story) -> str:
+    if not story.crops:
+        return "No detector's boxes have been fitted to the training pictures; `fer-train crop` does it."
+    rows = [
+        f"| {name} | {found.margin:+.3f} | {found.dx:+.3f} | {found.dy:+.3f} | {found.found:.1%} of {found.n} | "
+        f"{found.iou:.2f} ({found.iou_p10:.2f}) |"
+        for name, found in story.crops.items()
+    ]
+    return "\n".join(
+        [
+            CROP,
+            "",
+            "| detector | margin | dx | dy | face found | IoU |",
+            "|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
