@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_edge import bundle as bundle_module
 from fer_edge.bundle import DEFAULT, Bundle, available, locate, model_folders
 from fer_edge.errors import InputError, UsageError
 from support.tiny import read_manifest, tiny_bundle, write_manifest
@@ -50,7 +51,12 @@ def test_an_unknown_name_lists_the_known_ones(models: Path) -> None:
         Bundle.open("three")
 
 
-def test_the_users_folder_comes_before_the_shipped_bundles(models: Path) -> None:
+def test_the_users_folder_comes_before_the_shipped_bundles(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tiny_bundle(tmp_path / "package", name=DEFAULT)
+    monkeypatch.setattr(bundle_module, "shipped", lambda: shipped.parent)
+    assert locate("default") == shipped
     own = tiny_bundle(models, name=DEFAULT)
     assert locate("default") == own
 

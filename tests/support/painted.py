@@ -28,7 +28,7 @@ def background(width: int = 640, height: int = 360, seed: int = 0) -> Image:
 
 def paint(picture: Image, *boxes: Box) -> Image:
     """A copy with a face in each box."""
-    painted = picture.copy()
+    painted: Image = picture.copy()
     for box in boxes:
         left, top = max(0, round(box.x)), max(0, round(box.y))
         painted[top : max(0, round(box.y + box.h)), left : max(0, round(box.x + box.w))] = (0, 255, 0)

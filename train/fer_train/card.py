@@ -127,7 +127,8 @@ def _training(story: Story) -> str:
     resumed = len(story.provenance.starts) - 1
     machine = f"{last.cpu}, {last.cpu_count} CPUs" + "".join(f", {name}" for name in last.accelerators)
     versions = ", ".join(f"{name} {version}" for name, version in last.versions.items())
-    lines.append(f"- Begun {story.provenance.starts[0].began}{f', resumed {resumed} times' if resumed else ''}.")
+    again = f", resumed {'once' if resumed == 1 else f'{resumed} times'}" if resumed else ""
+    lines.append(f"- Begun {story.provenance.starts[0].began}{again}.")
     return "\n".join([*lines, f"- Machine: {machine}.", f"- Versions: {versions}."])
 
 

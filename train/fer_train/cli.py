@@ -204,7 +204,7 @@ def _train(
 
 
 def _will_start(recipe: Recipe, out: Path, *, resume: bool) -> bool:
-    """Whether `fit.run` will take this folder: it is new, or holds this very run; also makes the folder."""
+    """Whether `fit.run` will train in this folder: it is new, or holds this very run unfinished; also makes it."""
     from fer_train import fit  # noqa: PLC0415 - Keras
     from fer_train.evaluate import read_recipe  # noqa: PLC0415 - Keras
 
@@ -213,7 +213,9 @@ def _will_start(recipe: Recipe, out: Path, *, resume: bool) -> bool:
     except OSError as error:
         raise OutputError(f"the run folder {out} cannot be made: {error.strerror}") from None
     stored = out / fit.RECIPE
-    return not stored.exists() or (resume and read_recipe(stored) == recipe)
+    if not stored.exists():
+        return True
+    return resume and read_recipe(stored) == recipe and not (out / fit.MODEL).exists()
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
