@@ -43,6 +43,7 @@ lint: $(VENV)/.dev ## style, types, and the direction of imports
 	@$(BIN)/ruff format --check .
 	@echo "== mypy"
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests
 	@echo "== lint-imports"
 	@$(BIN)/lint-imports --no-logo
 

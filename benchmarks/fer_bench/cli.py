@@ -5,30 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from fer_bench.results import STDOUT, Report, as_text, exit_code, prove_writable, write_json
+from fer_bench.results import Report, exit_code
 from fer_edge import __version__
-from fer_edge.errors import FerEdgeError
+from fer_edge.command import INTERRUPTED, STDOUT, guarded, prove_writable, tell, write_json
 
-INTERRUPTED = 130
-"""128 + SIGINT, as shells count."""
 MAX_THREADS = 256
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
-    try:
+
+    def work() -> int:
         prove_writable(arguments.json)
         return int(arguments.command(arguments))
-    except FerEdgeError as error:
-        _say(str(error))
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        _say("interrupted before anything was measured")
-        return INTERRUPTED
+
+    return guarded("fer-bench", work, interrupted="interrupted before anything was measured")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -191,10 +185,8 @@ def _finish(report: Report, json_to: str | None, text: Callable[[Report], str], 
     """Table for people, JSON where it was asked for; standard output carries one of the two."""
     table = "\n".join(part for part in (text(report), *[f"note: {note}" for note in report.notes]) if part)
     print(table, file=sys.stderr if json_to == STDOUT else sys.stdout)
-    if json_to == STDOUT:
-        print(as_text(report.as_json()), end="")
-    elif json_to is not None:
-        write_json(report.as_json(), Path(json_to))
+    if json_to is not None:
+        write_json(report.as_json(), json_to)
     if not report.complete:
         _say("interrupted; what was measured until then is kept")
         return INTERRUPTED
@@ -202,7 +194,7 @@ def _finish(report: Report, json_to: str | None, text: Callable[[Report], str], 
 
 
 def _say(sentence: str) -> None:
-    print(f"fer-bench: {sentence}", file=sys.stderr, flush=True)
+    tell("fer-bench", sentence)
 
 
 def _names(value: str) -> tuple[str, ...]:

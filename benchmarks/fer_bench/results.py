@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_bench.environment import Conditions, Environment
-from fer_edge.errors import ExitCode, OutputError
+from fer_edge.errors import ExitCode
 from fer_edge.events import stamp
 
 if TYPE_CHECKING:  # it takes OpenCV and pydantic to import, which `--help` does not need
     from fer_edge.bundle import Bundle
 
 SCHEMA_VERSION = 1
-STDOUT = "-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,41 +137,6 @@ def exit_code(report: Report) -> ExitCode:
     if not any(row.n for row in report.rows):
         return ExitCode.UNAVAILABLE
     return ExitCode.GATE_NOT_MET if any(row.error for row in report.rows) else ExitCode.OK
-
-
-def prove_writable(where: str | None) -> None:
-    """Raise OutputError when a file could not be written at `where`, before minutes are spent; None and - are fine."""
-    if where is None or where == STDOUT:
-        return
-    try:
-        if Path(where).is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        tempfile.TemporaryFile(dir=Path(where).parent).close()
-    except OSError as error:
-        raise OutputError(f"the result cannot be written to {where}: {error.strerror}") from None
-
-
-def write_json(document: Mapping[str, Any], path: Path) -> None:
-    """Write a result whole or not at all; raises OutputError."""
-    text = as_text(document)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"the result cannot be written to {path}: {error.strerror}") from None
-
-
-def as_text(document: Mapping[str, Any]) -> str:
-    """JSON with one top-level key or row per line: raw samples by the thousand stay on theirs."""
-    parts = []
-    for key, value in document.items():
-        text = json.dumps(value, allow_nan=False)
-        if key == "rows":
-            text = "[\n  " + ",\n  ".join(json.dumps(row, allow_nan=False) for row in value) + "\n ]"
-        parts.append(f" {json.dumps(key)}: {text}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def count(number: int, noun: str) -> str:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fer_edge import __version__
-from fer_edge.errors import ExitCode, FerEdgeError, OutputError
-
-INTERRUPTED = 130
-"""128 + SIGINT, as shells count."""
-STDOUT = "-"
+from fer_edge.command import STDOUT, guarded, prove_writable, tell, write_json
+from fer_edge.errors import ExitCode
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        return _convert(arguments)
-    except FerEdgeError as error:
-        print(f"fer-convert: {error}", file=sys.stderr)
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        print("fer-convert: interrupted, nothing is written", file=sys.stderr)
-        return INTERRUPTED
+    return guarded("fer-convert", lambda: _convert(arguments), interrupted="interrupted, nothing is written")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,10 +70,10 @@ def _convert(arguments: argparse.Namespace) -> int:
     from fer_convert import job, report  # noqa: PLC0415 - keeps --help light
 
     asked = _job(arguments)
-    _prove_writable(arguments.json)
+    prove_writable(arguments.json)
     outcome = job.run(asked, _say)
     if arguments.json is not None:
-        _emit(report.as_json(outcome), arguments.json)
+        write_json(report.as_json(outcome), arguments.json)
     print(report.text(outcome), file=sys.stderr if arguments.json == STDOUT else sys.stdout)
     return int(ExitCode.OK if outcome.passed else ExitCode.GATE_NOT_MET)
 
@@ -122,27 +110,4 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _say(line: str) -> None:
-    print(f"fer-convert: {line}", file=sys.stderr, flush=True)
-
-
-def _prove_writable(where: str | None) -> None:
-    """Raise OutputError, before minutes are spent, when the result could not be written."""
-    if where is None or where == STDOUT:
-        return
-    try:
-        if Path(where).is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        tempfile.TemporaryFile(dir=Path(where).parent).close()
-    except OSError as error:
-        raise OutputError(f"the result cannot be written to {where}: {error.strerror}") from None
-
-
-def _emit(document: dict[str, Any], where: str) -> None:
-    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    if where == STDOUT:
-        sys.stdout.write(text)
-        return
-    try:
-        Path(where).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"the result cannot be written to {where}: {error.strerror}") from None
+    tell("fer-convert", line)

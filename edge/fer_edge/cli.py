@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_edge import __version__
+from fer_edge.command import guarded
 from fer_edge.errors import ExitCode, FerEdgeError
 
 if TYPE_CHECKING:
@@ -18,22 +19,12 @@ if TYPE_CHECKING:
     from fer_edge.classifier import Classifier
     from fer_edge.config import Settings
 
-INTERRUPTED = 130
-"""128 + SIGINT, as shells count."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="fer-edge: %(message)s")
-    try:
-        return int(arguments.command(arguments))
-    except FerEdgeError as error:
-        print(f"fer-edge: {error}", file=sys.stderr)
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        print("fer-edge: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return guarded("fer-edge", lambda: arguments.command(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:

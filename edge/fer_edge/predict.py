@@ -12,11 +12,12 @@ from fer_edge.annotate import GRID_SIDE, caption, draw, grid, write_picture
 from fer_edge.cameras import Camera
 from fer_edge.cameras.opening import open_camera
 from fer_edge.classifier import Classifier
+from fer_edge.command import STDOUT
 from fer_edge.errors import ExitCode, FerEdgeError, OutputError
 from fer_edge.events import EventStream
 from fer_edge.pipeline import Pipeline
 from fer_edge.preprocess import cut
-from fer_edge.sinks.jsonl import STDOUT, JsonLines
+from fer_edge.sinks.jsonl import JsonLines
 from fer_edge.types import Frame, Image, Observation
 
 log = logging.getLogger(__name__)

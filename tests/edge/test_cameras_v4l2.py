@@ -270,7 +270,7 @@ def test_a_device_that_the_system_refuses_says_why(
     def refuse(*_: object) -> int:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(v4l2.os, "open", refuse)
+    monkeypatch.setattr("fer_edge.cameras.v4l2.os.open", refuse)
     with pytest.raises(kind, match=words):
         made_up(tmp_path).card(tmp_path)
 
@@ -293,7 +293,7 @@ def test_only_nodes_that_capture_pictures_are_cameras(
     monkeypatch: pytest.MonkeyPatch, whole: int, own: int, usable: bool
 ) -> None:
     answer = v4l2.CAPABILITY.pack(b"uvcvideo", b"HD Webcam", b"usb-1", 0, whole, own)
-    monkeypatch.setattr(v4l2.fcntl, "ioctl", lambda *_: answer)
+    monkeypatch.setattr("fer_edge.cameras.v4l2.fcntl.ioctl", lambda *_: answer)
     if usable:
         assert Devices().card(Path("/dev/null")) == "HD Webcam"
     else:

@@ -127,6 +127,7 @@ def test_an_engine_that_does_not_exist_is_a_usage_error() -> None:
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "opencv"])
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, engine: str) -> None:
+    _need(engine)
     path = tmp_path / "faces.onnx"
     path.write_bytes(b"this is no model")
     with pytest.raises(BundleRefused, match=r"faces\.onnx") as refusal:
@@ -136,10 +137,16 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, engine: str) -> None
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "opencv"])
 def test_another_net_is_refused(tmp_path: Path, engine: str) -> None:
+    _need(engine)
     path = tmp_path / "other.onnx"
     path.write_bytes(yunet().read_bytes().replace(b"cls_8", b"xyz_8"))
     with pytest.raises(BundleRefused, match=r"other\.onnx"):
         open_yunet(read_weights(path), engine=engine)
+
+
+def _need(engine: str) -> None:
+    if engine == "onnxruntime":
+        pytest.importorskip("onnxruntime")
 
 
 def slow(outputs: list[NDArray[np.float32]], width: int) -> list[list[float]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from fer_edge.cameras.demo import DemoCamera
+from fer_edge.cameras.opening import open_camera
 
 TIME_LIMIT_S = 120.0
 
@@ -39,7 +39,7 @@ def events(text: str) -> list[dict[str, Any]]:
 
 def demo_clip(path: Path, frames: int) -> Path:
     """A clip of the demo's face, Motion JPEG in AVI, which OpenCV writes without any codec of the system's."""
-    with DemoCamera() as camera:
+    with open_camera("demo") as camera:
         first = camera.read(1.0)
         assert first is not None
         height, width = first.image.shape[:2]

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fer_edge.cameras.demo import DEMO_FPS, TIMELINE, expected_label
+from fer_edge.cameras.demo import CYCLE_S, FPS, TIMELINE, expected_label
 
 from support.commands import events, fer_edge
 from support.shared import media, yunet
 
-CYCLE_FRAMES = round(sum(moment.seconds for moment in TIMELINE) * DEMO_FPS)
+CYCLE_FRAMES = round(CYCLE_S * FPS)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from support.tree import ROOT, files, name, python_files
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 40
 MAX_FILE_BYTES = 3_000_000
+MAX_WEIGHT_BYTES = 6_000_000
+"""A bundle that ships carries its float32 artifact, for its drop is measured against that."""
 PROSE = {".md", ".sh", ".toml", ".yml", ".yaml", ".service", ""}
 UNBOUNDED = {"LICENSE", "CHANGELOG.md"}
 FORBIDDEN = {
@@ -32,7 +34,9 @@ def test_no_file_is_longer_than_a_person_reads_at_once() -> None:
 
 def test_no_file_is_too_large_for_the_repository() -> None:
     sizes = {name(path): path.stat().st_size for path in files()}
-    assert {path: size for path, size in sizes.items() if size >= MAX_FILE_BYTES} == {}
+    bundles = "edge/fer_edge/bundles/"
+    limits = {path: MAX_WEIGHT_BYTES if path.startswith(bundles) else MAX_FILE_BYTES for path in sizes}
+    assert {path: size for path, size in sizes.items() if size >= limits[path]} == {}
 
 
 def test_every_python_file_starts_with_its_subject() -> None:

@@ -57,7 +57,8 @@ def test_class_folders_are_known_by_their_other_names(tmp_path: Path) -> None:
 def test_pixels_arrive_unchanged(tmp_path: Path) -> None:
     picture(tmp_path / "happy" / "a.png", 123)
     found = load(tmp_path)
-    assert (found.images.shape, found.images.dtype, set(found.images.ravel())) == ((1, 8, 8), np.uint8, {123})
+    assert (found.images.shape, found.images.dtype.name) == ((1, 8, 8), "uint8")
+    assert np.unique(found.images).tolist() == [123]
 
 
 def test_a_corrupt_picture_is_skipped_and_named(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def weights(path: Path) -> list[Any]:
 def test_the_loss_falls(trained_run: Path) -> None:
     losses = [float(row["loss"]) for row in history(trained_run)]
     assert len(losses) == 3
-    assert losses[2] < 0.9 * losses[0]
+    assert losses[2] < losses[0] - 0.05
 
 
 def test_the_same_recipe_trains_the_same_weights(
@@ -92,11 +92,10 @@ def test_a_kill_between_two_files_loses_no_epoch(
     real = fit._replace
 
     def dies_in_epoch_2(path: Path, write: Callable[[str], None]) -> None:
-        if written.count(path.name) == 1 and path.name in {fit.HISTORY, fit.CHECKPOINT} and len(written) >= 3:
-            real(path, write)
-            raise Killed
-        written.append(path.name)
         real(path, write)
+        written.extend({path.name} & {fit.HISTORY, fit.CHECKPOINT})
+        if len(written) == 3:  # the first of the two files of epoch 2
+            raise Killed
 
     monkeypatch.setattr(fit, "_replace", dies_in_epoch_2)
     with pytest.raises(Killed):

@@ -96,7 +96,7 @@ def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class
     run = commands.add_parser(
         "run",
         help="train, evaluate, report",
-        epilog="example: fer-train run fernet-s --data fer2013:~/fer2013 --out runs/fernet-s",
+        epilog="example: fer-train run fernet-s --data fer2013:/data/fer2013 --out runs/fernet-s",
     )
     run.add_argument("recipe", metavar="RECIPE", help="name or .toml file")
     _add_data(run, None)

@@ -38,15 +38,19 @@ class Diverged(FerEdgeError):  # noqa: N818 - what happened to the run
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of an epoch, drawn from (seed, epoch, batch) alone, so that a resumed run sees the same pictures."""
+    """Batches of one epoch, drawn from (seed, epoch, batch) alone, so that a resumed run sees the same pictures.
+
+    One object serves one epoch: Keras asks for batches ahead in a thread of its own, and an object that moved on at the
+    end of an epoch would hand that thread a few batches of the next one.
+    """
 
     def __init__(self, data: Dataset, recipe: Recipe, epoch: int) -> None:
-        """Start at `epoch` (0 for a new run)."""
+        """Of `epoch`, counted from 0."""
         super().__init__()
         self._data, self._recipe, self._epoch = data, recipe, epoch
         self._preprocess = Preprocess(recipe.preprocess)
         self._hot = one_hot(data.targets, len(recipe.labels))
-        self._shuffle()
+        self._order = np.random.default_rng((recipe.fit.seed, epoch)).permutation(len(data))
 
     def __len__(self) -> int:
         """Batches per epoch; a last smaller one is kept."""
@@ -60,15 +64,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         pictures = augment(self._data.images[rows], self._recipe.augmentation, rng)
         tensor = self._preprocess.tensor(pictures)
         return mix(tensor, self._hot[rows], self._recipe.augmentation.mixup, rng)
-
-    def on_epoch_end(self) -> None:
-        """Move to the next epoch's order."""
-        self._epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng((self._recipe.fit.seed, self._epoch))
-        self._order = rng.permutation(len(self._data))
 
 
 @dataclass(frozen=True)
@@ -97,16 +92,20 @@ def run(recipe: Recipe, train: Dataset, test: Dataset, out: Path, *, resume: boo
     say(f"{recipe.name}: {model.count_params():,} weights, {len(train)} pictures, {steps} steps per epoch")
     tensor = Preprocess(recipe.preprocess).tensor(test.images)
     keeper = _Keeper(out, history, recipe, steps, (tensor, one_hot(test.targets, len(recipe.labels))), say)
-    model.fit(
-        Batches(train, recipe, done),
-        epochs=recipe.fit.epochs,
-        initial_epoch=done,
-        class_weight=_class_weight(train, recipe.fit),
-        callbacks=[keeper, keras.callbacks.TerminateOnNaN()],
-        verbose=0,
-    )
-    if not history or not math.isfinite(history[-1]["loss"]):
-        raise Diverged(f"training stopped: the loss is not a number; the last good weights are in {out / CHECKPOINT}")
+    for epoch in range(done, recipe.fit.epochs):
+        _reseed(model, recipe.fit.seed, epoch)
+        model.fit(
+            Batches(train, recipe, epoch),
+            epochs=epoch + 1,
+            initial_epoch=epoch,
+            shuffle=False,  # Keras would shuffle the batches once more, from a state that a resumed run does not have
+            class_weight=_class_weight(train, recipe.fit),
+            callbacks=[keeper, keras.callbacks.TerminateOnNaN()],
+            verbose=0,
+        )
+        if not math.isfinite(history[-1]["loss"]):
+            kept = f"the weights of epoch {epoch} are in {out / CHECKPOINT}" if epoch else "no epoch was finished"
+            raise Diverged(f"training stopped in epoch {epoch + 1}: the loss is not a number; {kept}")
     return _finish(recipe, out, history)
 
 
@@ -152,14 +151,31 @@ def _start(recipe: Recipe, count: int, out: Path, resume: bool) -> tuple[keras.M
     steps = steps_per_epoch(count, recipe.fit.batch)
     if resume and (out / CHECKPOINT).exists():
         model = keras.models.load_model(out / CHECKPOINT)
+        before = model.optimizer.variables
+        _compile(model, recipe, steps)  # a loaded optimizer has forgotten which weights do not decay
+        model.optimizer.build(model.trainable_variables)
+        for fresh, stored in zip(model.optimizer.variables, before, strict=True):
+            fresh.assign(stored)
         return model, int(model.optimizer.iterations) // steps
     model = fresh_model(recipe, recipe.fit.precision)
+    _compile(model, recipe, steps)
+    return model, 0
+
+
+def _compile(model: keras.Model, recipe: Recipe, steps: int) -> None:
     model.compile(
         optimizer=_optimizer(recipe.fit, steps),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.fit.label_smoothing),
         metrics=["accuracy"],
     )
-    return model, 0
+
+
+def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
+    """Let dropout draw from (seed, epoch, step) alone: a checkpoint does not hold the state of its generator."""
+    for i, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign([np.random.default_rng((seed, epoch, i)).integers(2**31), 0])
 
 
 def _optimizer(fit: Fit, steps: int) -> keras.optimizers.Optimizer:
@@ -230,12 +246,13 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._history.append(dict(zip(COLUMNS, map(float, values), strict=True)))
         if val_accuracy > best:
             _replace(self._out / BEST, self.model.save_weights)
+        _write_history(self._out / HISTORY, self._history)  # first: rows beyond the checkpoint are dropped on resume
         _replace(self._out / CHECKPOINT, self.model.save)
-        _write_history(self._out / HISTORY, self._history)
         left = seconds * (self._recipe.fit.epochs - epoch - 1)
         self._say(
             f"epoch {epoch + 1}/{self._recipe.fit.epochs}: loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.4f}, "
-            f"test loss {val_loss:.4f}, test accuracy {val_accuracy:.4f}, {seconds:.0f} s; about {left / 60:.0f} min left"
+            f"test loss {val_loss:.4f}, test accuracy {val_accuracy:.4f}, {seconds:.0f} s; "
+            f"about {left / 60:.0f} min left"
         )
 
 

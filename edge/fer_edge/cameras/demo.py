@@ -51,14 +51,14 @@ LOOKS = {
         brow_mid=2,
         lid_up=8,
         lid_low=4,
+        bags=0.5,
+        cheeks=1,
+        fold=0.9,
         mouth_half=44,
         corners=14,
         upper=-2,
         lower=14,
         teeth=0.8,
-        fold=0.9,
-        cheeks=1,
-        bags=0.5,
     ),
     "surprise": Look(
         brow_in=14,
@@ -66,38 +66,52 @@ LOOKS = {
         brow_out=12,
         lid_up=15,
         lid_low=9,
+        forehead=0.8,
         mouth_half=24,
         upper=12,
         lower=26,
         lip=0.9,
-        forehead=0.8,
     ),
     "angry": Look(
-        brow_in=-12,
-        brow_mid=-5,
-        brow_out=2,
-        brow_pinch=8,
-        lid_up=7,
-        lid_low=6,
+        brow_in=-15,
+        brow_mid=-8,
+        brow_out=10,
+        brow_pinch=1,
+        lid_up=11,
+        lid_low=2.7,
+        gaze=0.5,
         mouth_half=30,
-        corners=-5,
-        lip=0.6,
-        furrow=1,
-        fold=0.6,
+        corners=-11.5,
+        upper=7.2,
+        lower=11.5,
+        lip=1.15,
+        teeth=0.42,
+        low_teeth=0.33,
+        fold=0.5,
+        furrow=1.3,
+        forehead=1.1,
+        bags=1,
+        cheeks=0.2,
+        chin=0.9,
     ),
     "sad": Look(
-        brow_in=9,
-        brow_mid=0,
-        brow_out=-5,
-        brow_pinch=4,
-        lid_up=6,
-        lid_low=6,
-        mouth_half=30,
-        corners=-9,
-        chin=0.8,
-        fold=0.5,
-        furrow=0.4,
-        forehead=0.4,
+        brow_in=7,
+        brow_mid=-6.7,
+        brow_out=3.3,
+        brow_pinch=4.3,
+        lid_up=4.5,
+        lid_low=7.4,
+        gaze=0.8,
+        mouth_half=42,
+        corners=-8.2,
+        upper=-3.9,
+        lower=0.2,
+        lip=0.73,
+        fold=1.1,
+        forehead=0.2,
+        bags=0.1,
+        cheeks=0.6,
+        chin=0.2,
     ),
 }
 """One face per label of the timeline, found by searching for what a classifier of FER2013 reads with confidence."""
@@ -140,6 +154,7 @@ class DemoCamera(Source):
         self._pace = Pace(clock, pace)
         self._seq = 0
         self._canvas = portrait.scene().copy()
+        self._drawn: Look | None = None
         self._brighter, self._darker = _noise(seed)
 
     def read(self, timeout_s: float) -> Frame:  # noqa: ARG002 - it never has to be waited for
@@ -153,8 +168,7 @@ class DemoCamera(Source):
     def render(self, number: int) -> Image:
         """Frame `number`, uint8 (HEIGHT_PX, WIDTH_PX, 3), blue-green-red."""
         t_s = number / FPS
-        self._canvas[TOP:BOTTOM, LEFT:RIGHT] = portrait.scene()[TOP:BOTTOM, LEFT:RIGHT]
-        draw(self._canvas, look_at(t_s))
+        self._draw(look_at(t_s))
         image = np.asarray(
             cv2.warpAffine(
                 self._canvas, _view(t_s), (WIDTH_PX, HEIGHT_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
@@ -166,6 +180,13 @@ class DemoCamera(Source):
         cv2.add(image, self._brighter[piece], dst=image)
         cv2.subtract(image, self._darker[piece], dst=image)
         return image
+
+    def _draw(self, look: Look) -> None:
+        """Bring the canvas up to date; a held look is drawn once."""
+        if look != self._drawn:
+            self._canvas[TOP:BOTTOM, LEFT:RIGHT] = portrait.scene()[TOP:BOTTOM, LEFT:RIGHT]
+            draw(self._canvas, look)
+            self._drawn = look
 
     def close(self) -> None:
         """Nothing to release; may be called twice."""

@@ -43,12 +43,12 @@ CAVITY, TONGUE, TEETH = (30, 22, 44), (84, 84, 152), (206, 218, 226)
 class Look:
     """One state of the face. Pixels of the scene unless said otherwise; up and outwards are positive.
 
-    brow_in, brow_mid, brow_out: how far the three points of a brow are raised. brow_pinch: inner ends towards each other.
-    lid_up, lid_low: how far the upper lid stands above and the lower lid below the middle of the eye. gaze: eyes down.
-    mouth_half: half its width. corners: raised. upper, lower: how far the lips' inner edges stand from the mouth's line.
-    lip: thickness, 1 is relaxed. teeth: share of the opening covered by the upper teeth. low_teeth: by the lower ones.
-    fold, furrow, forehead, bags: depth, 0 to 1, of the folds from nose to mouth, between the brows, across the
-    forehead and under the eyes. cheeks: raised cheeks, 0 to 1. chin: a crumpled chin, 0 to 1.
+    brow_in, brow_mid, brow_out: how far the three points of a brow are raised. brow_pinch: its inner end inwards.
+    lid_up, lid_low: how far the upper lid stands above and the lower lid below the middle of the eye. gaze: down.
+    mouth_half: half its width. corners: raised. upper, lower: how far the lips' inner edges are from its line.
+    lip: thickness, 1 is relaxed. teeth, low_teeth: share of the opening that upper and lower teeth cover.
+    fold, furrow, forehead, bags, chin: depth, 0 to about 1, of the folds from nose to mouth, between the brows, across
+    the forehead, under the eyes and under the lip. cheeks: how far they are raised, 0 to 1.
     """
 
     brow_in: float = 0.0

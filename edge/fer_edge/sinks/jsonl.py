@@ -7,12 +7,11 @@ import logging
 import os
 from pathlib import Path
 
+from fer_edge.command import STDOUT
 from fer_edge.errors import OutputError
 from fer_edge.events import Event
 
 log = logging.getLogger(__name__)
-
-STDOUT = "-"
 
 
 class JsonLines:

@@ -1,0 +1,75 @@
+"""What the four commands share: an end in one sentence with its exit status, and results as JSON, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fer_edge.errors import FerEdgeError, OutputError
+
+STDOUT = "-"
+"""The path that stands for standard output."""
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+
+def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted") -> int:
+    """Do a command's work and return its exit status; an error of ours, or Ctrl-C, becomes a line on standard error."""
+    try:
+        return int(work())
+    except FerEdgeError as error:
+        tell(name, str(error))
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        tell(name, interrupted)
+        return INTERRUPTED
+
+
+def tell(name: str, sentence: str) -> None:
+    """A line on standard error, from the command of this name."""
+    sys.stderr.write(f"{name}: {sentence}\n")
+    sys.stderr.flush()
+
+
+def prove_writable(where: str | None) -> None:
+    """Raise OutputError when a file could not be written at `where`, before minutes are spent; None and - are fine."""
+    if where is None or where == STDOUT:
+        return
+    try:
+        if Path(where).is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        tempfile.TemporaryFile(dir=Path(where).parent).close()
+    except OSError as error:
+        raise OutputError(f"the result cannot be written to {where}: {error.strerror}") from None
+
+
+def write_json(document: Mapping[str, Any], where: str) -> None:
+    """Print a result, or write its file whole or not at all; raises OutputError."""
+    text = as_text(document)
+    if where == STDOUT:
+        sys.stdout.write(text)
+        return
+    path = Path(where)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"the result cannot be written to {path}: {error.strerror}") from None
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """JSON with one top-level key or row per line: raw samples by the thousand stay on theirs."""
+    parts = []
+    for key, value in document.items():
+        text = json.dumps(value, allow_nan=False)
+        if key == "rows":
+            text = "[\n  " + ",\n  ".join(json.dumps(row, allow_nan=False) for row in value) + "\n ]"
+        parts.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"

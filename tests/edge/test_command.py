@@ -1,0 +1,54 @@
+"""How every command ends, and how results are written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fer_edge.command import INTERRUPTED, as_text, guarded, prove_writable, write_json
+from fer_edge.errors import BundleRefused, OutputError
+
+
+def test_an_error_of_ours_is_one_line_and_its_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        raise BundleRefused("the bundle is torn")
+
+    assert guarded("fer-x", work) == 78
+    assert capsys.readouterr().err == "fer-x: the bundle is torn\n"
+
+
+def test_an_interrupt_is_told_in_the_commands_own_words(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        raise KeyboardInterrupt
+
+    assert guarded("fer-x", work, interrupted="stopped, nothing is written") == INTERRUPTED
+    assert capsys.readouterr().err == "fer-x: stopped, nothing is written\n"
+
+
+def test_a_mistake_in_the_code_is_not_dressed_up() -> None:
+    with pytest.raises(ZeroDivisionError):
+        guarded("fer-x", lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("where", ["/nowhere/result.json", "/tmp"])  # noqa: S108 - a folder that every machine has
+def test_a_result_that_cannot_be_written_is_refused_before_the_work(where: str) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        prove_writable(where)
+
+
+def test_a_result_is_written_whole_and_nothing_beside_it(tmp_path: Path) -> None:
+    document = {"schema_version": 1, "rows": [{"a": 1}, {"a": None}]}
+    write_json(document, str(tmp_path / "result.json"))
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8")) == document
+
+
+def test_a_row_is_a_line() -> None:
+    assert as_text({"rows": [{"a": [1, 2]}, {"a": []}]}).count("\n") == 5
+
+
+def test_nan_is_not_json() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        as_text({"top1": float("nan")})
