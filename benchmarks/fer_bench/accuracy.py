@@ -20,8 +20,6 @@ from fer_edge.runtimes import ENGINES, Engine
 from fer_train import data, metrics
 
 REFERENCE = "float32"
-UNKNOWN = ": unknown class "
-"""How `fer_train.data` words a picture whose class is not among the labels."""
 
 Say = Callable[[str], None]
 Probabilities = NDArray[np.float64]
@@ -91,14 +89,10 @@ def read(plan: Plan, bundle: Bundle, notes: list[str]) -> data.Dataset:
             f"--limit {plan.limit} leaves classes out: {len(labels)} labels need as many pictures at least"
         )
     dataset = data.load(plan.data, labels, bundle.manifest.preprocess, plan.split, plan.limit)
-    strangers = sorted({line.partition(UNKNOWN)[2] for line in dataset.skipped if UNKNOWN in line})
-    absent = [name for name, n in dataset.counts().items() if n == 0]
-    if strangers or absent:
-        found = [f"it has {', '.join(strangers)}, which the bundle does not know"] if strangers else []
-        found += [f"it has no pictures of {', '.join(absent)}"] if absent else []
+    if dataset.misfit:
         raise UsageError(
             f"data {plan.data} does not fit bundle {bundle.manifest.name} with the labels {', '.join(labels)}: "
-            + "; ".join(found)
+            + dataset.misfit
         )
     if dataset.skipped:
         notes.append(f"{count(len(dataset.skipped), 'picture')} could not be read, the first: {dataset.skipped[0]}")

@@ -20,6 +20,7 @@ from fer_edge.errors import BundleRefused
 from fer_edge.preprocess import PreprocessSpec
 from fer_edge.runtimes import Runtime, open_runtime
 from fer_edge.types import TensorSpec
+from fer_train.backend import hushed
 from fer_train.provenance import data_name
 
 THREADS = 1
@@ -109,7 +110,7 @@ def _make(ground: Ground, precision: Precision) -> Made:
     ground.say(f"converting to {row.name}" + (f", calibrating with {len(images)} faces" if images is not None else ""))
     try:
         data = to_tflite.convert(ground.source.model, ground.spec, precision, images)
-        with frameworks.hushed():
+        with hushed():
             runtime = open_runtime([data], FORMAT, threads=THREADS)
     except (ConversionFailed, BundleRefused) as error:
         return replace(row, reasons=(str(error),)), b""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,6 @@ HALVES_SEED = 1
 MIN_EVALUATION_N = 100
 """Below this a single picture weighs more than a point, which is what the gate is about."""
 
-_UNKNOWN = ": unknown class "
-"""How `fer_train.data` words a picture whose class is not among the labels."""
 
 Say = Callable[[str], None]
 
@@ -46,9 +43,9 @@ def require(job: Job) -> None:
     Raises InputError when a path does not exist, UsageError when only training pictures are given.
     """
     for where in (job.calibrate, job.evaluate):
-        if where is not None and not _root(where).exists():
-            raise InputError(f"data {_root(where)} does not exist")
-    if job.evaluate is None and not _has_split(str(job.calibrate), "test"):
+        if where is not None:
+            data.root_of(where)
+    if job.evaluate is None and not data.has_split(str(job.calibrate), "test"):
         raise UsageError(f"{job.calibrate} has no test split, and training pictures cannot judge: --evaluate DATA")
 
 
@@ -103,28 +100,10 @@ def _sample(pool: Dataset, count: int, say: Say) -> Dataset:
 
 def _read(where: str, split: str, description: Description, say: Say) -> Dataset:
     """A split where the data has splits, else all of it; every label must occur and no other."""
-    found = data.load(where, description.labels, description.preprocess, split if _has_split(where, split) else None)
-    strangers = sorted({line.partition(_UNKNOWN)[2] for line in found.skipped if _UNKNOWN in line})
-    absent = [name for name, n in found.counts().items() if n == 0]
-    if strangers or absent:
-        reasons = [f"it has {', '.join(strangers)}, which the model does not know"] if strangers else []
-        reasons += [f"it has no pictures of {', '.join(absent)}"] if absent else []
-        raise UsageError(f"{where} does not fit the labels {', '.join(description.labels)}: {'; '.join(reasons)}")
+    part = split if data.has_split(where, split) else None
+    found = data.load(where, description.labels, description.preprocess, part)
+    if found.misfit:
+        raise UsageError(f"{where} does not fit the labels {', '.join(description.labels)}: {found.misfit}")
     if found.skipped:
         say(f"{len(found.skipped)} files of {where} could not be used, the first: {found.skipped[0]}")
     return found
-
-
-def _has_split(where: str, split: str) -> bool:
-    """Whether the data says which of its pictures belong to this split."""
-    root = _root(where)
-    if root.suffix == ".csv" or (root / "fer2013.csv").is_file():
-        return True
-    folders = [entry.name.lower() for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
-    return any(name in data.SPLITS[split] for name in folders)
-
-
-def _root(where: str) -> Path:
-    """The path in `fer2013:PATH`, `folder:PATH` or a plain path; other kinds are for `fer_train.data` to refuse."""
-    kind, colon, rest = where.partition(":")
-    return Path(rest if colon and (kind.isalnum() and not Path(where).exists()) else where)

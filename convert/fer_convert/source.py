@@ -21,6 +21,7 @@ from fer_edge.errors import ExitCode, FerEdgeError, InputError, UsageError
 from fer_edge.preprocess import PreprocessSpec
 from fer_edge.strict import loads_json, problems
 from fer_train import crop
+from fer_train.backend import hushed
 from fer_train.recipe import Recipe
 
 MODEL = "model.keras"
@@ -94,7 +95,7 @@ def load(description: Description) -> Source:
         raise InputError(f"{description.file} cannot be read: {error.strerror}") from None
     keras = frameworks.keras()
     try:
-        with frameworks.hushed():
+        with hushed():
             model = keras.models.load_model(description.file, compile=False, safe_mode=True)
     except Exception as error:  # noqa: BLE001 - zipfile, h5py and Keras raise a dozen kinds for a bad file
         raise ModelRefused(f"{description.file} is not a Keras model that can be loaded: {_first(error)}") from None
@@ -176,7 +177,7 @@ def _as_float32(model: Any, file: Path, keras: Any) -> Any:  # noqa: ANN401 - un
     if all(layer.compute_dtype == "float32" for layer in _layers(model)):
         return model
     try:
-        with frameworks.hushed():
+        with hushed():
             fresh = keras.models.model_from_json(json.dumps(_float32_policies(json.loads(model.to_json()))))
             fresh.set_weights(model.get_weights())
     except Exception as error:  # noqa: BLE001 - whatever a layer's own configuration raises

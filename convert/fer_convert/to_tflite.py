@@ -26,6 +26,7 @@ from fer_convert.pictures import pinned
 from fer_edge.errors import ExitCode, FerEdgeError
 from fer_edge.preprocess import Preprocess, PreprocessSpec
 from fer_edge.types import Array, Image
+from fer_train.backend import hushed
 
 FORMAT: Final = "tflite"
 
@@ -44,7 +45,7 @@ def convert(model: Any, spec: PreprocessSpec, precision: Precision, faces: Image
     """
     tensorflow = frameworks.tensorflow()
     try:
-        with frameworks.hushed():
+        with hushed():
             converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([_traced(tensorflow, model, spec)])
             if precision in QUANTIZED:
                 _quantize(tensorflow, converter, _tensors(faces, spec))

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fer_convert import frameworks
 from fer_edge.bundle import MANIFEST, Bundle, Manifest
 from fer_edge.classifier import load
 from fer_edge.errors import OutputError, UsageError
+from fer_train.backend import hushed
 
 CONVERSION = "conversion.json"
 FOLDER_MODE = 0o755
@@ -89,7 +89,7 @@ def _write(path: Path, data: bytes) -> None:
 def _prove(folder: Path) -> None:
     opened = Bundle.open(folder)
     for artifact in opened.manifest.artifacts:
-        with frameworks.hushed():
+        with hushed():
             load(opened, artifact)
 
 

@@ -1,4 +1,4 @@
-"""What the four commands share: an end in one sentence with its exit status, and results as JSON, whole or not at all."""
+"""What the four commands share: an end in one sentence with its exit status, and results as JSON."""
 
 from __future__ import annotations
 

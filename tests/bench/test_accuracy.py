@@ -194,7 +194,7 @@ def test_a_class_that_the_bundle_does_not_know_is_refused(bundle: Path, pictures
     folder = pictures / "test" / "contempt"
     folder.mkdir()
     cv2.imwrite(str(folder / "1.png"), shape("happy"))
-    with pytest.raises(UsageError, match="it has 'contempt', which the bundle does not know"):
+    with pytest.raises(UsageError, match="it has contempt, which is not among them"):
         run(plan(bundle, pictures), quiet)
 
 

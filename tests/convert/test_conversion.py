@@ -17,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from convert import tiny_source
 from convert.conftest import Converted
-from fer_convert import cli, frameworks, source, to_tflite, verify
+from fer_convert import cli, source, to_tflite, verify
 from fer_convert.options import Job
 from fer_edge.bundle import Bundle
 from fer_edge.classifier import Classifier, open_classifier
@@ -25,6 +25,7 @@ from fer_edge.errors import BundleRefused
 from fer_edge.labels import FER2013
 from fer_edge.preprocess import CropContract, Preprocess, PreprocessSpec
 from fer_edge.runtimes import Runtime, open_runtime
+from fer_train.backend import hushed
 from fer_train.crop import CropFile, Fitted, write
 from support.shapes import shape
 from support.tiny import read_manifest, write_manifest
@@ -74,7 +75,7 @@ def test_the_int8_input_stores_the_pixel_less_128(converted: Converted) -> None:
 
 def int8_input(spec: PreprocessSpec, faces: np.ndarray[Any, np.dtype[np.uint8]]) -> Runtime:
     data = to_tflite.convert(tiny_source.network(), spec, "int8", faces)
-    with frameworks.hushed():
+    with hushed():
         return open_runtime([data], "tflite")
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from fer_convert import frameworks, origin
+from fer_convert import origin
+from fer_train.backend import hushed
 
 
 def test_what_is_written_past_python_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
-    with frameworks.hushed():
+    with hushed():
         os.write(1, b"noise")
         os.write(2, b"noise")
         warnings.warn("noise", stacklevel=1)
@@ -22,7 +23,7 @@ def test_what_is_written_past_python_goes_nowhere(capfd: pytest.CaptureFixture[s
 
 
 def test_an_error_inside_gets_out_and_the_streams_come_back(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="reason"), frameworks.hushed():
+    with pytest.raises(ValueError, match="reason"), hushed():
         raise ValueError("reason")
     os.write(2, b"news")
     assert capfd.readouterr().err == "news"
@@ -32,14 +33,14 @@ def test_a_person_who_sets_the_level_hears_everything(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    with frameworks.hushed():
+    with hushed():
         os.write(2, b"detail")
     assert capfd.readouterr().err == "detail"
 
 
 def test_the_level_is_the_persons_own_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    with frameworks.hushed(), frameworks.hushed():
+    with hushed(), hushed():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
     assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
 

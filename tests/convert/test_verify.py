@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from convert import tiny_source
-from fer_convert import frameworks, golden, pictures, verify
+from fer_convert import golden, pictures, verify
 from fer_edge.postprocess import Calibration, probabilities
 from fer_edge.preprocess import PreprocessSpec
 from fer_edge.runtimes import open_runtime
+from fer_train.backend import hushed
 from fer_train.data import Dataset
 from fer_train.metrics import expected_calibration_error, fit_temperature, score
 from support.tiny import model_bytes
@@ -114,13 +115,13 @@ def test_golden_pictures_in_colour_differ_between_channels() -> None:
 
 
 def test_the_tolerance_of_int8_is_three_steps_of_its_output() -> None:
-    with frameworks.hushed():
+    with hushed():
         runtime = open_runtime([model_bytes("int8")], "tflite")
     assert golden.tolerance(runtime, ()) == 3.0 * runtime.outputs[0].scale
 
 
 def test_the_tolerance_of_float32_is_a_thousandth_of_its_outputs_spread() -> None:
-    with frameworks.hushed():
+    with hushed():
         runtime = open_runtime([model_bytes("float32")], "tflite")
     found = golden.goldens(runtime, tiny_source.SPEC)
     values = [value for item in found for value in item.output]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fer_convert import frameworks
 from fer_edge.labels import FER2013
 from fer_edge.preprocess import Preprocess, PreprocessSpec
+from fer_train.backend import hushed
 from fer_train.recipe import Fit, Model, Recipe
 from support.shapes import shape
 
@@ -85,7 +86,7 @@ def network(*, softmax: bool = False) -> Any:
 def trained() -> Any:
     """A net that tells most drawings apart."""
     keras = frameworks.keras()
-    with frameworks.hushed():
+    with hushed():
         keras.utils.set_random_seed(7)
         model = network()
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -98,7 +99,7 @@ def trained() -> Any:
 def write_run(folder: Path, model: Any, *, what: Recipe | None = None) -> Path:
     """A finished run folder."""
     folder.mkdir(parents=True)
-    with frameworks.hushed():
+    with hushed():
         model.save(folder / "model.keras")
     (folder / "recipe.json").write_text((what or recipe()).model_dump_json(indent=2), encoding="utf-8")
     return folder

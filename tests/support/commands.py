@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+
 from fer_edge.cameras.opening import open_camera
 
 TIME_LIMIT_S = 120.0

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fer_edge.cameras.demo import CYCLE_S, FPS, TIMELINE, expected_label
 
+from fer_edge.cameras.demo import CYCLE_S, FPS, TIMELINE, expected_label
 from support.commands import events, fer_edge
 from support.shared import media, yunet
 

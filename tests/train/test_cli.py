@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_edge.command import INTERRUPTED
 from fer_edge.errors import ExitCode
 from fer_train import backend, cli, crop
 from fer_train.recipe import Recipe
@@ -134,7 +135,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 
     monkeypatch.setattr(fit, "run", interrupted)
     arguments = ["run", "fernet-s", "--data", str(shapes), "--out", str(tmp_path / "run"), *TINY]
-    assert cli.main(arguments) == cli.INTERRUPTED
+    assert cli.main(arguments) == INTERRUPTED
     assert error_of(capsys) == "fer-train: interrupted; the same command with --resume goes on"
 
 

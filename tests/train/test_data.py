@@ -164,3 +164,31 @@ def test_one_other_target_gives_another_digest(uneven: data.Dataset) -> None:
     targets[0] = 1
     other = data.Dataset(uneven.images, targets, uneven.labels, uneven.names, uneven.source)
     assert uneven.digest() != other.digest()
+
+
+def test_data_of_other_classes_says_which(tmp_path: Path) -> None:
+    picture(tmp_path / "happy" / "a.png")
+    picture(tmp_path / "bored" / "b.png")
+    found = load(tmp_path)
+    assert found.strangers == ("bored",)
+    assert found.misfit.startswith("it has bored, which is not among them; it has no pictures of angry, disgust")
+
+
+def test_a_sample_remembers_what_was_skipped(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "happy" / name)
+    (tmp_path / "happy" / "c.png").write_bytes(b"no picture")
+    assert load(tmp_path, limit=1).skipped == ("happy/c.png: not a readable picture",)
+
+
+def test_a_row_beyond_the_limit_is_named_with_its_line(tmp_path: Path) -> None:
+    where = table(tmp_path / "fer2013.csv", row("3"), row("3", count=data.MAX_ROW_CHARS))
+    with pytest.raises(InputError, match=r"fer2013\.csv, line 3"):
+        load(where)
+
+
+def test_splits_are_known_by_folders_or_by_the_table(tmp_path: Path) -> None:
+    picture(tmp_path / "faces" / "train" / "happy" / "a.png")
+    assert data.has_split(str(tmp_path / "faces"), "train")
+    assert not data.has_split(str(tmp_path / "faces"), "test")
+    assert data.has_split(table(tmp_path / "fer2013.csv", row("3")), "test")

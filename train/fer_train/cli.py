@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_edge import __version__
-from fer_edge.errors import ExitCode, FerEdgeError, InputError, OutputError, RuntimeUnavailable, UsageError
+from fer_edge.command import STDOUT, guarded, write_json
+from fer_edge.errors import ExitCode, InputError, OutputError, RuntimeUnavailable, UsageError
 from fer_train import recipe as recipes
 from fer_train.progress import Say, telling
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from fer_train.data import Dataset
     from fer_train.recipe import Recipe
 
-INTERRUPTED = 130
-"""128 + SIGINT, as shells count."""
 WHOLE_FOLDER = "all"
 """The split that takes a folder as it is."""
 DETECTORS = ("yunet", "haar")
@@ -30,15 +28,8 @@ DEFAULT_RECIPE = "fernet-s"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        return int(arguments.command(arguments))
-    except FerEdgeError as error:
-        print(f"fer-train: {error}", file=sys.stderr)
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        hint = "; the same command with --resume goes on" if arguments.command is _run else ""
-        print(f"fer-train: interrupted{hint}", file=sys.stderr)
-        return INTERRUPTED
+    hint = "; the same command with --resume goes on" if arguments.command is _run else ""
+    return guarded("fer-train", lambda: arguments.command(arguments), interrupted=f"interrupted{hint}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -227,8 +218,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         trained = open_trained(arguments.model, arguments.recipe)
         found = evaluate(trained, _load(arguments, trained.recipe, arguments.split, say))
     if arguments.json:
-        report.emit_json(arguments.json, report.as_json(trained, found, arguments.split))
-    if arguments.json != report.STDOUT:
+        write_json(report.as_json(trained, found, arguments.split), arguments.json)
+    if arguments.json != STDOUT:
         print(report.table(found.scores))
     return ExitCode.OK
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -37,7 +37,7 @@ class Dataset:
 
     images: uint8 (N, S, S) grey or (N, S, S, 3) in the model's colour order, 0-255, cut by `fer_edge.preprocess`.
     targets: int64 (N,), indices into `labels`. names: one per picture, relative to the data's root.
-    skipped: "name: reason" for every picture that could not be used.
+    skipped: "name: reason" for every picture that could not be used. strangers: class names that are not labels.
     """
 
     images: Image
@@ -45,7 +45,8 @@ class Dataset:
     labels: tuple[str, ...]
     names: tuple[str, ...]
     source: str
-    skipped: tuple[str, ...] = field(default=())
+    skipped: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """How many pictures."""
@@ -54,6 +55,13 @@ class Dataset:
     def counts(self) -> dict[str, int]:
         """Pictures per class."""
         return {name: int((self.targets == i).sum()) for i, name in enumerate(self.labels)}
+
+    @property
+    def misfit(self) -> str:
+        """Why the data is not of these labels, all of them and no other; "" when it is."""
+        absent = [name for name, count in self.counts().items() if not count]
+        reasons = [f"it has {', '.join(self.strangers)}, which is not among them"] if self.strangers else []
+        return "; ".join([*reasons, *([f"it has no pictures of {', '.join(absent)}"] if absent else [])])
 
     def digest(self) -> str:
         """SHA-256 over pictures and targets, so that a report can say on what it stands."""
@@ -65,7 +73,7 @@ class Dataset:
         """The same data set with these rows, in this order."""
         rows = np.asarray(indices, dtype=np.int64)
         names = tuple(self.names[i] for i in rows)
-        return Dataset(self.images[rows], self.targets[rows], self.labels, names, self.source)
+        return replace(self, images=self.images[rows], targets=self.targets[rows], names=names)
 
     def stratified(self, count: int, seed: int) -> Dataset:
         """`count` pictures drawn with the classes in equal shares as far as they reach; the same for the same seed."""
@@ -91,23 +99,38 @@ def load(
     where: `fer2013:PATH`, `folder:PATH` or a path. split: "train", "test" or "private"; None takes the folder as it is.
     limit: take this many, classes in equal shares. Raises InputError when nothing usable is there.
     """
-    root = _root(where)
-    table = root if root.suffix == ".csv" else root / "fer2013.csv"
-    rows = _csv_rows(table, split) if table.is_file() else _folder_rows(root, split, labels)
-    images, targets, names, skipped = _read(rows, labels, spec)
+    root = root_of(where)
+    table = _table(root)
+    rows = _folder_rows(root, split, labels) if table is None else _csv_rows(table, split)
+    images, targets, names, skipped, strangers = _read(rows, labels, spec)
     if not targets:
         reason = f"; the first of {len(skipped)} problems: {skipped[0]}" if skipped else ""
         raise InputError(f"no usable pictures under {root}{reason}")
     found = Dataset(
-        np.stack(images), np.asarray(targets, dtype=np.int64), tuple(labels), tuple(names), str(where), tuple(skipped)
+        np.stack(images),
+        np.asarray(targets, dtype=np.int64),
+        tuple(labels),
+        tuple(names),
+        str(where),
+        tuple(skipped),
+        tuple(sorted(strangers)),
     )
     return found if limit is None or limit >= len(found) else found.stratified(limit, seed=0)
 
 
-def _root(where: str) -> Path:
+def has_split(where: str, split: str) -> bool:
+    """Whether the data says which of its pictures belong to this split; errors as in `load`."""
+    root = root_of(where)
+    if _table(root) is not None:
+        return True
+    return root.is_dir() and any(entry.is_dir() and entry.name.lower() in SPLITS[split] for entry in root.iterdir())
+
+
+def root_of(where: str) -> Path:
+    """The file or folder that `where` names; InputError when there is none, UsageError for an unknown kind."""
     kind, colon, rest = where.partition(":")
     if colon and kind in {"fer2013", "folder"}:
-        root = Path(rest)
+        root = Path(rest).expanduser()
     elif colon and len(kind) > 1 and not Path(where).exists():
         raise UsageError(f"data {where!r}: there is no data set kind {kind!r}, only fer2013 and folder")
     else:
@@ -115,6 +138,12 @@ def _root(where: str) -> Path:
     if not root.exists():
         raise InputError(f"data {root} does not exist")
     return root
+
+
+def _table(root: Path) -> Path | None:
+    """FER2013's original table, when that is what the data is."""
+    table = root if root.suffix == ".csv" else root / "fer2013.csv"
+    return table if table.is_file() else None
 
 
 Row = tuple[str, str, Image | None]
@@ -142,10 +171,14 @@ def _folder_rows(root: Path, split: str | None, labels: Sequence[str]) -> Iterat
 def _csv_rows(path: Path, split: str | None) -> Iterator[Row]:
     csv.field_size_limit(MAX_ROW_CHARS)
     with path.open(newline="", encoding="ascii", errors="replace") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            if split is not None and row.get("Usage") != CSV_USAGE.get(split, split):
-                continue
-            yield f"line {number}", _csv_label(row.get("emotion")), _csv_picture(row.get("pixels") or "")
+        rows = csv.DictReader(file)
+        try:
+            for row in rows:
+                if split is None or row.get("Usage") == CSV_USAGE.get(split, split):
+                    label, picture = _csv_label(row.get("emotion")), _csv_picture(row.get("pixels") or "")
+                    yield f"line {rows.line_num}", label, picture
+        except csv.Error as error:
+            raise InputError(f"{path}, line {rows.line_num + 1}: not a row of a table of faces: {error}") from None
 
 
 def _csv_label(text: str | None) -> str:
@@ -163,20 +196,22 @@ def _csv_picture(text: str) -> Image | None:
 
 def _read(
     rows: Iterator[Row], labels: Sequence[str], spec: PreprocessSpec
-) -> tuple[list[Image], list[int], list[str], list[str]]:
+) -> tuple[list[Image], list[int], list[str], list[str], set[str]]:
     preprocess = Preprocess(spec)
     index = {canonical(name): i for i, name in enumerate(labels)}
     images: list[Image] = []
     targets: list[int] = []
     names: list[str] = []
     skipped: list[str] = []
+    strangers: set[str] = set()
     for name, label, picture in rows:
         if canonical(label) not in index:
             skipped.append(f"{name}: unknown class {label!r}")
+            strangers.add(label)
         elif picture is None:
             skipped.append(f"{name}: not a readable picture")
         else:
             images.append(preprocess.pixels(picture))
             targets.append(index[canonical(label)])
             names.append(name)
-    return images, targets, names, skipped
+    return images, targets, names, skipped, strangers

@@ -17,7 +17,6 @@ from fer_train.metrics import Scores
 SCHEMA_VERSION = 1
 METRICS, TABLE, CARD = "metrics.json", "report.txt", "card.md"
 CURVES, CONFUSION = "curves.png", "confusion.png"
-STDOUT = "-"
 
 
 def write(run: Path, trained: Trained, evaluation: Evaluation, split: str) -> list[Path]:
@@ -100,15 +99,6 @@ def read_history(run: Path) -> list[dict[str, float]]:
     if not rows:
         raise InputError(f"{path} holds no epoch yet")
     return rows
-
-
-def emit_json(where: str, document: dict[str, Any]) -> None:
-    """Write a result to a file, or print it for "-"."""
-    text = json.dumps(document, indent=2) + "\n"
-    if where == STDOUT:
-        print(text, end="")  # noqa: T201 - the caller asked for standard output
-    else:
-        _write(Path(where), text)
 
 
 def _write(path: Path, text: str) -> None:
