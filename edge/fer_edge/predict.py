@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,14 +18,14 @@ from fer_edge.events import EventStream
 from fer_edge.pipeline import Pipeline
 from fer_edge.preprocess import cut
 from fer_edge.sinks.jsonl import JsonLines
-from fer_edge.types import Frame, Image, Observation
+from fer_edge.types import Box, Frame, Image, Observation
 
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 10.0
 DEFAULT_FPS = 25.0
-CLIP_CODEC = "mp4v"
-"""The codec that OpenCV's own wheels can write."""
+CLIP_CODEC, CLIP_SUFFIX = "mp4v", ".mp4"
+"""What OpenCV's own wheels can write."""
 
 
 class Predictor:
@@ -38,6 +38,7 @@ class Predictor:
         self._say: Callable[[str], None] = print if events != STDOUT else log.info
         self._sink = JsonLines(events) if events is not None else None
         self._cells: list[tuple[Image, str]] = []
+        self._written: set[Path] = set()
 
     def run(self, paths: Sequence[str], grid_file: Path | None) -> int:
         """All paths; returns the worst exit code met."""
@@ -56,34 +57,33 @@ class Predictor:
         return worst
 
     def _path(self, path: str) -> None:
-        if not Path(path).exists():
-            open_camera(path).close()  # words its own refusal
         with open_camera(path) as source:
-            if source.fps > 0:
-                self._clip(source, Path(path))
-            else:
-                self._pictures(source)
+            first = source.read(READ_TIMEOUT_S)
+            if first is not None and not first.origin:
+                self._clip(source, Path(path), first)
+            elif first is not None:
+                self._pictures(source, first)
             for reason in getattr(source, "skipped", ()):
                 self._say(f"skipped: {reason}")
 
-    def _pictures(self, source: Camera) -> None:
+    def _pictures(self, source: Camera, first: Frame) -> None:
         """Each picture for itself: every face is new, nothing is smoothed."""
-        while (frame := source.read(READ_TIMEOUT_S)) is not None:
+        for frame in _from(source, first):
             observation = self._pipeline.still(frame)
             self._tell(observation, EventStream(self._labels, float("inf")), frame)
             faces = ", ".join(f"{caption(face)} at {_place(face.box)}" for face in observation.faces)
             self._say(f"{frame.origin}: {faces or 'no face found'}")
             if self._annotate is not None:
-                write_picture(self._annotate / Path(frame.origin).name, draw(frame.image, observation))
+                write_picture(self._target(self._annotate, Path(frame.origin)), draw(frame.image, observation))
 
-    def _clip(self, source: Camera, path: Path) -> None:
+    def _clip(self, source: Camera, path: Path, first: Frame) -> None:
         """One story: faces are followed and their expressions smoothed."""
         stream = EventStream(self._labels, float("inf"))
         writer: cv2.VideoWriter | None = None
         seen: dict[str, int] = {}
         frames = 0
         try:
-            while (frame := source.read(READ_TIMEOUT_S)) is not None:
+            for frame in _from(source, first):
                 observation = self._pipeline.step(frame)
                 self._tell(observation, stream, frame)
                 frames += 1
@@ -91,7 +91,7 @@ class Predictor:
                     label = face.expression.label or "uncertain"
                     seen[label] = seen.get(label, 0) + 1
                 if self._annotate is not None:
-                    writer = writer or self._writer(path, source.fps, frame)
+                    writer = writer or self._writer(self._annotate, path, source.fps, frame)
                     writer.write(draw(frame.image, observation))
         finally:
             if writer is not None:
@@ -99,13 +99,24 @@ class Predictor:
             shares = ", ".join(f"{label} {count}" for label, count in sorted(seen.items(), key=lambda item: -item[1]))
             self._say(f"{path}: {frames} frames; faces by expression: {shares or 'no face found'}")
 
-    def _writer(self, path: Path, fps: float, frame: Frame) -> cv2.VideoWriter:
-        target = _made(self._annotate) / f"{path.stem}.mp4"
+    def _writer(self, folder: Path, path: Path, fps: float, frame: Frame) -> cv2.VideoWriter:
+        target = self._target(_made(folder), path.with_suffix(CLIP_SUFFIX))
         height, width = frame.image.shape[:2]
         writer = cv2.VideoWriter(str(target), cv2.VideoWriter.fourcc(*CLIP_CODEC), fps or DEFAULT_FPS, (width, height))
         if not writer.isOpened():
             raise OutputError(f"{target} cannot be written as a clip")
         return writer
+
+    def _target(self, folder: Path, source: Path) -> Path:
+        """Where the marked copy of a file goes: under its own name, numbered when another file of this run has that."""
+        number, target = 1, folder / source.name
+        while target in self._written:
+            number += 1
+            target = folder / f"{source.stem}-{number}{source.suffix}"
+        if target.resolve() == source.resolve():
+            raise OutputError(f"marked copies in {folder} would replace the originals; name another folder")
+        self._written.add(target)
+        return target
 
     def _tell(self, observation: Observation, stream: EventStream, frame: Frame) -> None:
         if self._sink is not None:
@@ -117,15 +128,22 @@ class Predictor:
                 self._cells.append((cut(frame.image, contract.apply(face.box)).copy(), caption(face)))
 
 
-def _made(folder: Path | None) -> Path:
+def _from(source: Camera, first: Frame) -> Iterator[Frame]:
+    """A frame that was read already, and all that follow."""
+    frame: Frame | None = first
+    while frame is not None:
+        yield frame
+        frame = source.read(READ_TIMEOUT_S)
+
+
+def _made(folder: Path) -> Path:
     """The folder, made if need be; raises OutputError."""
-    where = folder or Path()
     try:
-        where.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{where} cannot be made: {error.strerror}") from None
-    return where
+        raise OutputError(f"{folder} cannot be made: {error.strerror}") from None
+    return folder
 
 
-def _place(box: object) -> str:
-    return "({:.0f}, {:.0f}) {:.0f}x{:.0f} px".format(*(getattr(box, name) for name in "xywh"))
+def _place(box: Box) -> str:
+    return f"({box.x:.0f}, {box.y:.0f}) {box.w:.0f}x{box.h:.0f} px"

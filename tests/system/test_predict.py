@@ -75,3 +75,21 @@ def test_the_haar_cascade_finds_a_frontal_face_without_any_weights() -> None:
 def test_a_picture_that_is_a_face_already_needs_no_detector() -> None:
     ended = fer_edge("predict", media("biden.jpg"), "--detector", "whole", "--events", "-")
     assert len([event for event in events(ended.stdout) if event["type"] == "face_entered"]) == 1
+
+
+def test_files_of_the_same_name_both_keep_their_copy(tmp_path: Path) -> None:
+    for folder, name in (("a", "biden.jpg"), ("b", "obama-480p.jpg")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(media(name), tmp_path / folder / "face.jpg")
+    marked = tmp_path / "marked"
+    ended = fer_edge("predict", tmp_path / "a", tmp_path / "b", "--detector", "whole", "--annotate", marked)
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(path.name for path in marked.iterdir()) == ["face-2.jpg", "face.jpg"]
+
+
+def test_originals_are_never_replaced(tmp_path: Path) -> None:
+    picture = shutil.copy(media("biden.jpg"), tmp_path / "face.jpg")
+    ended = fer_edge("predict", picture, "--detector", "whole", "--annotate", tmp_path)
+    assert ended.returncode == 69
+    assert "would replace the originals" in ended.stderr
+    assert Path(picture).read_bytes() == media("biden.jpg").read_bytes()
