@@ -13,7 +13,7 @@ from fer_edge.cameras import Camera
 from fer_edge.cameras.opening import open_camera
 from fer_edge.classifier import Classifier
 from fer_edge.command import STDOUT
-from fer_edge.errors import ExitCode, FerEdgeError, OutputError
+from fer_edge.errors import ExitCode, FerEdgeError, InputError, OutputError
 from fer_edge.events import EventStream
 from fer_edge.pipeline import Pipeline
 from fer_edge.preprocess import cut
@@ -57,6 +57,8 @@ class Predictor:
         return worst
 
     def _path(self, path: str) -> None:
+        if not Path(path).exists():  # a camera or the demo would never end
+            raise InputError(f"no such file: {path}")
         with open_camera(path) as source:
             first = source.read(READ_TIMEOUT_S)
             if first is not None and not first.origin:

@@ -106,7 +106,9 @@ def test_a_status_of_1_tells_that_something_could_not_be_measured(
 
 def test_ctrl_c_ends_with_130_and_a_whole_result(bundle: Path, tmp_path: Path) -> None:
     target = tmp_path / "result.json"
-    code = "import sys; from fer_bench.cli import main; sys.exit(main(sys.argv[1:]))"
+    # a shell that runs the suite in the background has its children ignore Ctrl-C
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; import sys; from fer_bench.cli import main; sys.exit(main(sys.argv[1:]))"
     arguments = ["latency", str(bundle), "--runtime", "litert", *SHORT[:4], "--rounds", "1000", "--json", str(target)]
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -46,7 +46,7 @@ def test_a_result_is_written_whole_and_nothing_beside_it(tmp_path: Path) -> None
 
 
 def test_a_row_is_a_line() -> None:
-    assert as_text({"rows": [{"a": [1, 2]}, {"a": []}]}).count("\n") == 5
+    assert as_text({"rows": [{"a": [1, 2]}, {"a": []}]}).count("\n") == 6
 
 
 def test_nan_is_not_json() -> None:

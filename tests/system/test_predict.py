@@ -93,3 +93,9 @@ def test_originals_are_never_replaced(tmp_path: Path) -> None:
     assert ended.returncode == 69
     assert "would replace the originals" in ended.stderr
     assert Path(picture).read_bytes() == media("biden.jpg").read_bytes()
+
+
+def test_what_never_ends_is_nothing_to_predict() -> None:
+    ended = fer_edge("predict", "demo", "--detector", "whole")
+    assert ended.returncode == 69
+    assert ended.stderr == "fer-edge: no such file: demo\n"
