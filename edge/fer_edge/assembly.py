@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from fer_edge.config import Settings
 from fer_edge.detectors import FaceDetector
 from fer_edge.detectors.opening import open_detector
 from fer_edge.pipeline import Pipeline, build_pipeline
+from fer_edge.preprocess import WHOLE
+
+log = logging.getLogger(__name__)
 
 OPENCV_THREADS = 1
 """The pictures are small: more threads cost more CPU than they save."""
@@ -41,8 +45,17 @@ def make_detector(settings: Settings) -> FaceDetector:
 
 
 def make_pipeline(settings: Settings, classifier: Classifier) -> Pipeline:
-    """From frame to observation."""
-    return build_pipeline(classifier, make_detector(settings), settings.pipeline)
+    """From frame to observation. Says so when the bundle does not know how this detector draws its boxes."""
+    detector = make_detector(settings)
+    manifest = classifier.bundle.manifest
+    if detector.name not in {WHOLE, *manifest.preprocess.crop}:
+        log.warning(
+            "bundle %s has no crop contract for %s: faces are cut to the size of its boxes, which costs accuracy; "
+            "fit one with fer-train crop",
+            manifest.name,
+            detector.name,
+        )
+    return build_pipeline(classifier, detector, settings.pipeline)
 
 
 def camera_opener(settings: Settings, clock: Clock) -> Callable[[], Camera]:
