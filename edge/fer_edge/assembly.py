@@ -34,7 +34,11 @@ def set_process_limits() -> None:
 def make_classifier(settings: Settings) -> Classifier:
     """The model, verified."""
     return open_classifier(
-        Bundle.open(settings.model), runtime=settings.runtime, precision=settings.precision, threads=settings.threads
+        Bundle.open(settings.model),
+        runtime=settings.runtime,
+        format_=settings.format,
+        precision=settings.precision,
+        threads=settings.threads,
     )
 
 

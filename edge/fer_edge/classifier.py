@@ -11,7 +11,7 @@ from fer_edge.bundle import Artifact, Bundle
 from fer_edge.errors import BundleRefused
 from fer_edge.postprocess import Calibration, dequantize, expression, probabilities
 from fer_edge.preprocess import WHOLE, Preprocess
-from fer_edge.runtimes import Runtime, engines_for, open_runtime
+from fer_edge.runtimes import Runtime, engine_for, engines_for, open_runtime
 from fer_edge.types import Box, Expression, Image, TensorSpec
 
 SCALE_TOLERANCE = 1e-6
@@ -49,14 +49,24 @@ class Classifier:
 
 
 def open_classifier(
-    bundle: Bundle, *, runtime: str | None = None, precision: str | None = None, threads: int = 1
+    bundle: Bundle,
+    *,
+    runtime: str | None = None,
+    format_: str | None = None,
+    precision: str | None = None,
+    threads: int = 1,
 ) -> Classifier:
     """Pick an artifact that an installed runtime can run, load it, and make it prove itself.
+
+    runtime, format_, precision: take this one; None takes the best that there is.
 
     Raises RuntimeUnavailable or UsageError when nothing fits, BundleRefused when hash, tensors or golden outputs differ
     from the manifest.
     """
-    formats = tuple(dict.fromkeys(engine.format for engine in engines_for(runtime)))
+    if format_ is None:
+        formats = tuple(dict.fromkeys(engine.format for engine in engines_for(runtime)))
+    else:
+        formats = (engine_for(format_, runtime).format,)
     artifact = bundle.pick(formats, precision)
     return load(bundle, artifact, runtime=runtime, threads=threads)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_edge import __version__
-from fer_edge.command import guarded
-from fer_edge.errors import ExitCode, FerEdgeError
+from fer_edge.command import STDOUT, guarded, write_json
+from fer_edge.errors import ExitCode
 
 if TYPE_CHECKING:
-    from fer_edge.bundle import Quality
     from fer_edge.classifier import Classifier
     from fer_edge.config import Settings
 
@@ -45,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="B", help="bundle by path or name (default: the one that ships)")
     parser.add_argument("--runtime", metavar="R", help="litert, tflite-runtime, tensorflow or onnxruntime")
+    parser.add_argument("--format", metavar="F", help="tflite or onnx (default: the first that runs)")
     parser.add_argument("--precision", metavar="P", help="int8, float32, ... (default: the lightest that runs)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of one inference (default 1)")
     parser.add_argument(
@@ -104,19 +103,23 @@ def _add_predict(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this c
 def _add_models(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
     models = commands.add_parser("models", help="bundles: list, show, verify")
     verbs = models.add_subparsers(required=True, metavar="VERB")
-    listing = verbs.add_parser("list", help="the bundles that can be named")
-    listing.set_defaults(command=_models_list)
-    for name, text in (("show", "what a bundle says of itself"), ("verify", "hash and run every artifact")):
+    for name, command, text in (
+        ("list", _models_list, "the bundles that can be named"),
+        ("show", _models_show, "what a bundle says of itself"),
+        ("verify", _models_verify, "hash and run every artifact"),
+    ):
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("bundle", nargs="?", default="default")
-        verb.add_argument("--json", action="store_true", help="print JSON")
-        verb.set_defaults(command=_models_show if name == "show" else _models_verify)
+        if name != "list":
+            verb.add_argument("bundle", nargs="?", default="default")
+        verb.add_argument("--json", metavar="PATH", help="write JSON; - is standard output")
+        verb.set_defaults(command=command)
 
 
 _FLAGS = {
     "source": "source",
     "model": "model",
     "runtime": "runtime",
+    "format": "format",
     "precision": "precision",
     "threads": "threads",
     "max_frames": "max_frames",
@@ -184,72 +187,36 @@ def _predict(arguments: argparse.Namespace) -> int:
     return predictor.run(arguments.paths, arguments.grid)
 
 
-def _models_list(_: argparse.Namespace) -> int:
-    from fer_edge.bundle import Bundle, available  # noqa: PLC0415 - keeps --help light
+def _models_list(arguments: argparse.Namespace) -> int:
+    from fer_edge import models  # noqa: PLC0415 - keeps --help light
 
-    for path in available():
-        try:
-            manifest = Bundle.open(path).manifest
-            artifacts = ", ".join(f"{a.id} {a.size_bytes / 1024:.0f} KiB" for a in manifest.artifacts)
-            print(f"{manifest.name:16} {len(manifest.labels)} labels  {artifacts}  {path}")
-        except FerEdgeError as error:
-            print(f"{path.name:16} refused: {error}")
+    rows = models.listing()
+    _answer(arguments.json, {"bundles": rows}, models.listing_text(rows))
     return ExitCode.OK
 
 
 def _models_show(arguments: argparse.Namespace) -> int:
-    from fer_edge.bundle import Bundle  # noqa: PLC0415 - keeps --help light
+    from fer_edge import models  # noqa: PLC0415 - keeps --help light
+    from fer_edge.bundle import Bundle  # noqa: PLC0415
 
     bundle = Bundle.open(arguments.bundle)
-    manifest = bundle.manifest
-    if arguments.json:
-        print(
-            json.dumps(
-                {"path": str(bundle.path), "sha256": bundle.sha256, **manifest.model_dump(mode="json")}, indent=2
-            )
-        )
-        return ExitCode.OK
-    print(f"{manifest.name} at {bundle.path} (manifest SHA-256 {bundle.sha256})")
-    print(f"  {manifest.card.summary}")
-    print(f"  labels: {', '.join(manifest.labels)}")
-    print(f"  input: {manifest.preprocess.size} x {manifest.preprocess.size} {manifest.preprocess.color}")
-    for artifact in manifest.artifacts:
-        print(f"  {artifact.id}: {artifact.size_bytes} bytes, {_quality(artifact.quality)}")
-    print(f"  data: {manifest.card.data_terms}")
-    print(f"  for: {manifest.card.intended_use}")
-    print(f"  limits: {manifest.card.limits}")
+    _answer(arguments.json, models.shown(bundle), models.shown_text(bundle))
     return ExitCode.OK
 
 
-def _quality(quality: Quality | None) -> str:
-    if quality is None:
-        return "not measured"
-    low, high = quality.top1_ci95
-    text = f"top-1 {quality.top1:.2%} ({low:.1%} to {high:.1%}, n={quality.n})"
-    if quality.drop_pp is not None:
-        text += f", drop {quality.drop_pp:+.2f} points"
-    return text + (f", agreement {quality.agreement:.2%}" if quality.agreement is not None else "")
-
-
 def _models_verify(arguments: argparse.Namespace) -> int:
-    from fer_edge.bundle import Bundle  # noqa: PLC0415 - keeps --help light
-    from fer_edge.classifier import load  # noqa: PLC0415
+    from fer_edge import models  # noqa: PLC0415 - keeps --help light
+    from fer_edge.bundle import Bundle  # noqa: PLC0415
 
     bundle = Bundle.open(arguments.bundle)
-    rows: list[dict[str, Any]] = []
-    worst: int = ExitCode.OK
-    for artifact in bundle.manifest.artifacts:
-        row: dict[str, Any] = {"artifact": artifact.id, "ok": True, "reason": ""}
-        try:
-            loaded = load(bundle, artifact).runtime
-            row["runtime"], row["effective_precision"] = f"{loaded.name} {loaded.version}", loaded.effective_precision
-        except FerEdgeError as error:
-            row["ok"], row["reason"] = False, str(error)
-            worst = max(worst, int(error.exit_code))
-        rows.append(row)
-    if arguments.json:
-        print(json.dumps({"schema_version": 1, "bundle": str(bundle.path), "artifacts": rows}, indent=2))
-    else:
-        for row in rows:
-            print(f"{row['artifact']}: " + (f"ok in {row['runtime']}" if row["ok"] else row["reason"]))
+    rows, worst = models.verified(bundle)
+    _answer(arguments.json, {"bundle": str(bundle.path), "rows": rows}, models.verified_text(rows))
     return worst
+
+
+def _answer(json_to: str | None, document: dict[str, Any], text: str) -> None:
+    """Words on standard output, unless JSON is to go there; JSON where it was asked for."""
+    if json_to != STDOUT:
+        print(text)
+    if json_to is not None:
+        write_json({"schema_version": 1, **document}, json_to)

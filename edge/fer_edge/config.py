@@ -77,6 +77,7 @@ class Settings(StrictModel):
     source: str = "auto"
     model: str = "default"
     runtime: str | None = None
+    format: str | None = None
     precision: str | None = None
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1
     max_frames: Annotated[int, Field(ge=1)] | None = None

@@ -249,3 +249,14 @@ def test_an_artifact_with_one_bit_flipped_never_reaches_a_runtime(tiny: Path, mo
     monkeypatch.setattr(classifier_module, "open_runtime", lambda *_, **__: pytest.fail("it was loaded"))
     with pytest.raises(BundleRefused, match="has SHA-256"):
         open_classifier(Bundle.open(tiny))
+
+
+def test_a_format_is_taken_as_asked(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    bundle = Bundle.open(tiny_bundle(tmp_path, with_onnx=True))
+    assert open_classifier(bundle, format_="onnx").artifact.id == "onnx/int8"
+
+
+def test_a_format_that_the_runtime_does_not_run_is_refused(tiny: Path) -> None:
+    with pytest.raises(UsageError, match="litert does not run onnx"):
+        open_classifier(Bundle.open(tiny), format_="onnx", runtime="litert")
