@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_edge import __version__
-from fer_edge.command import STDOUT, guarded, write_json
+from fer_edge.command import STDOUT, guarded, prove_writable, write_json
 from fer_edge.errors import ExitCode, InputError, OutputError, RuntimeUnavailable, UsageError
 from fer_train import recipe as recipes
 from fer_train.progress import Say, telling
@@ -210,6 +210,7 @@ def _will_start(recipe: Recipe, out: Path, *, resume: bool) -> bool:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    prove_writable(arguments.json)
     with telling() as say:
         _require_keras(say)
         from fer_train import report  # noqa: PLC0415 - Keras

@@ -46,7 +46,7 @@ class JsonLines:
             self._write(line)
         except OSError as error:
             self.lost += 1
-            if not self._failing:
+            if not self._failing and not isinstance(error, BrokenPipeError):  # `| head` is no fault
                 log.warning("events cannot be written to %s: %s; they are counted as lost", self._path, error.strerror)
             self._failing = True
         else:
