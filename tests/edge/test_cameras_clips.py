@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
-from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
@@ -17,30 +16,13 @@ from fer_edge.cameras.video import COUNT_TOLERANCE_FRAMES, FALLBACK_FPS, ClipCam
 from fer_edge.clock import Clock
 from fer_edge.errors import CameraBroken, CameraLost, ExitCode, InputError
 from fer_edge.types import Frame
+from support.clocks import StillClock
 from support.shared import media
 
 HAMILTON = "short_hamilton_clip.mp4"
 GIFS = ("classroom.gif", "face-demographics-walking.gif", "head-pose-face-detection-female-and-male.gif")
 FRAMES = {HAMILTON: 275, "classroom.gif": 45, "face-demographics-walking.gif": 35, GIFS[2]: 56}
 """As the README beside them says."""
-
-
-class StillClock:
-    """Time moves only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self.slept: list[float] = []
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def wall(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += max(seconds, 0.0)
 
 
 def read_all(path: Path, clock: Clock | None = None, *, pace: bool = False) -> tuple[list[Frame], str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ from fer_edge.cameras.files import open_folder, open_picture, read_picture
 from fer_edge.cameras.header import read_header
 from fer_edge.errors import ExitCode, InputError
 from fer_edge.types import Image
+from support.clocks import StillClock
 from support.shared import media
 
 SUFFIXES = (".jpg", ".png", ".webp", ".bmp", ".ppm")
@@ -24,24 +24,6 @@ EXIF_TURNED = (
     + bytes(4)
 )
 """An APP1 segment that says orientation 6: turn a quarter clockwise to view."""
-
-
-class StillClock:
-    """Time moves only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self.slept: list[float] = []
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def wall(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += max(seconds, 0.0)
 
 
 def drawn(width: int = 40, height: int = 30, tone: int = 120) -> Image:

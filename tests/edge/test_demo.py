@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import astuple
-from datetime import datetime, timezone
 from typing import Any
 
 import cv2
@@ -25,27 +24,12 @@ from fer_edge.cameras.demo import (
     look_at,
 )
 from fer_edge.labels import FER2013
+from support.clocks import StillClock
 from support.shared import yunet
 
 FRAMES = round(CYCLE_S * FPS)
 EVERY = 6
 """The detectors look at every so many frames of a cycle; each expression and each change is among them."""
-
-
-class StillClock:
-    """Time moves only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def wall(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-    def sleep(self, seconds: float) -> None:
-        self.now_s += max(seconds, 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -15,26 +15,10 @@ from fer_edge.errors import CameraBroken, CameraLost, ExitCode
 from fer_edge.events import Event, EventStream
 from fer_edge.supervisor import REOPEN_PAUSES_S, Daemon
 from fer_edge.types import Box, Expression, Frame, Observation, TrackedFace
+from support.clocks import StillClock
 
 LABELS = ("happy", "sad")
 WALL = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-
-class StillClock:
-    """Time goes on a second with every look."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def monotonic_s(self) -> float:
-        self.now_s += 1.0
-        return self.now_s
-
-    def wall(self) -> datetime:
-        return WALL
-
-    def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
 
 
 class ScriptedCamera:
@@ -111,7 +95,7 @@ def daemon(
 
     sink = Kept()
     stream = EventStream(LABELS, float("inf"))
-    return Daemon(opener, steps or OneFace(), stream, [sink], StillClock(), max_frames), sink
+    return Daemon(opener, steps or OneFace(), stream, [sink], StillClock(step_s=1.0), max_frames), sink
 
 
 def test_every_frame_of_a_clip_is_seen_and_the_end_is_told() -> None:
