@@ -104,6 +104,9 @@ def _add_pipeline(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this 
         "--detector-weights", metavar="FILE", help="YuNet's .onnx file (default: found in the model folders)"
     )
     pipeline.add_argument("--rounds", type=_count, default=3, metavar="N", help="processes of each kind (default 3)")
+    pipeline.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the daemon's configuration"
+    )
     pipeline.add_argument("--max-frames", type=_count, metavar="N", help="the first N frames (default all)")
     _add_output(pipeline)
     pipeline.set_defaults(command=_pipeline)
@@ -170,6 +173,7 @@ def _pipeline(arguments: argparse.Namespace) -> int:
         rounds=arguments.rounds,
         max_frames=arguments.max_frames,
         timeout_s=arguments.timeout,
+        settings=tuple(arguments.set),
     )
     report = pipeline.run(plan, _say)
     return _finish(report, arguments.json, pipeline.text, pipeline.exit_code(report))

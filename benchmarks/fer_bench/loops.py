@@ -6,7 +6,7 @@ Everything that is timed begins after models are loaded and tried once, as the d
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +35,14 @@ Find = Callable[[Image], list[Box]]
 
 @dataclass(frozen=True)
 class Job:
-    """kind: a key of LOOPS. source: a clip. weights: YuNet's. max_frames: None is the whole clip."""
+    """kind: a key of LOOPS. source: a clip. weights: YuNet's. max_frames: None is all of it. settings: `key=value`."""
 
     kind: str
     source: str
     model: str
     weights: str
     max_frames: int | None = None
+    settings: Sequence[str] = ()
 
 
 class Meter:
@@ -113,7 +114,7 @@ def bare(job: Job, find: Find) -> Json:
 def by_hand(job: Job) -> Json:
     """The daemon's own stages, called one after the other: no threads, no events."""
     flags = {"source": job.source, "model": job.model, "detector.name": NAME, "detector.weights": job.weights}
-    settings = config.load(None, dict(flags), [])
+    settings = config.load(None, dict(flags), list(job.settings))
     pipeline = assembly.make_pipeline(settings, assembly.make_classifier(settings))
     with assembly.camera_opener(settings, SystemClock())() as camera:
         meter = Meter()

@@ -39,7 +39,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """A clip, a bundle, YuNet's weights (None: found in the model folders), and how many rounds of fresh processes."""
+    """A clip, a bundle, YuNet's weights (None: found in the model folders), and how many rounds of fresh processes.
+
+    settings: `key=value` for the daemon and for the same stages by hand.
+    """
 
     source: str
     model: str = "default"
@@ -47,6 +50,7 @@ class Plan:
     rounds: int = 3
     max_frames: int | None = None
     timeout_s: float = 600.0
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +98,9 @@ def run(plan: Plan, say: Say) -> Report:
     bundle = Bundle.open(plan.model)
     if not Path(plan.source).is_file():
         raise InputError(f"no such clip: {plan.source}")
-    job = Job("", str(Path(plan.source).resolve()), str(bundle.path.resolve()), _weights(plan), plan.max_frames)
+    job = Job(
+        "", str(Path(plan.source).resolve()), str(bundle.path.resolve()), _weights(plan), plan.max_frames, plan.settings
+    )
     started, before = SystemClock().wall(), conditions()
     measured, complete = Measured(), True
     try:
@@ -193,6 +199,7 @@ def _launched(plan: Plan, command: Sequence[str], watch: str) -> Json:
 def _command(job: Job) -> list[str]:
     command = [sys.executable, "-m", "fer_edge", "run", "--source", job.source, "--model", job.model, "--rate", "all"]
     command += ["--detector", "yunet", "--detector-weights", job.weights]
+    command += [part for item in job.settings for part in ("--set", item)]
     return command + (["--max-frames", str(job.max_frames)] if job.max_frames else [])
 
 

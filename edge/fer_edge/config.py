@@ -5,21 +5,15 @@ A flag on the command line and a key in the file have the same name and go throu
 
 from __future__ import annotations
 
-import difflib
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from fer_edge.errors import ConfigError, InputError, UsageError
+from fer_edge import toml
+from fer_edge.errors import ConfigError, InputError
 from fer_edge.pipeline import PipelineOptions
-from fer_edge.strict import StrictModel, problems
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from fer_edge.strict import StrictModel
 
 MAX_CONFIG_BYTES = 256 * 1024
 MAX_THREADS = 64
@@ -93,20 +87,11 @@ def load(path: Path | None, overrides: dict[str, Any], assignments: list[str]) -
     overrides: dotted key to value. Raises InputError for a file that cannot be read, UsageError for an assignment
     that is none, ConfigError with every mistake.
     """
-    origin = str(path) if path else "the command line"
     data = _read(path) if path else {}
-    for item in assignments:
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes key=value, found {item!r}")
-        _put(data, key.strip(), _value(value))
+    toml.assign(data, assignments)
     for key, value in overrides.items():
-        _put(data, key, value)
-    try:
-        return Settings.model_validate(data)
-    except ValidationError as error:
-        lines = [_suggest(line) for line in problems(error)]
-        raise ConfigError(f"configuration from {origin}: " + "; ".join(lines)) from None
+        toml.put(data, key, value)
+    return toml.check(data, Settings, f"configuration from {path or 'the command line'}")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -118,39 +103,7 @@ def _read(path: Path) -> dict[str, Any]:
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(f"configuration {path} is larger than {MAX_CONFIG_BYTES} bytes")
     try:
-        return tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
         raise ConfigError(f"configuration {path} is not TOML: {error}") from None
-
-
-def _value(text: str) -> Any:  # noqa: ANN401 - TOML's types
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _put(data: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: ANN401 - TOML's types
-    *parents, last = dotted.split(".")
-    for parent in parents:
-        data = data.setdefault(parent, {})
-        if not isinstance(data, dict):
-            raise UsageError(f"{dotted}: {parent} holds a value, not a table")
-    data[last] = value
-
-
-def _keys(model: type[BaseModel]) -> set[str]:
-    """All key names of a model and of the models in it."""
-    found = set(model.model_fields)
-    for info in model.model_fields.values():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            found |= _keys(info.annotation)
-    return found
-
-
-def _suggest(line: str) -> str:
-    where, unknown, _ = line.partition(" is not a known key")
-    if not unknown:
-        return line
-    near = difflib.get_close_matches(where.rsplit(".", 1)[-1], sorted(_keys(Settings)), n=1)
-    return f"{line}; did you mean {near[0]}?" if near else line
+    return toml.parse(text, f"configuration {path}")

@@ -72,9 +72,3 @@ class ConfigError(FerEdgeError):
     """The configuration has mistakes; the message lists all of them."""
 
     exit_code = ExitCode.REFUSED
-
-
-class GateNotMet(FerEdgeError):  # noqa: N818 - a verdict, not a fault
-    """A measured figure misses a limit that was asked for."""
-
-    exit_code = ExitCode.GATE_NOT_MET

@@ -51,11 +51,6 @@ class Slot(Generic[T]):
             self._changed.notify_all()
 
     @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
-
-    @property
     def finished(self) -> bool:
         """Whether it is closed and nothing is left to take."""
         with self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,12 @@ class Answers:
         self.fail: set[str] = set()
         self.interrupt_at = ""
         self.asked: list[str] = []
+        self.jobs: list[Json] = []
 
     def __call__(self, command: Sequence[str], job: Json, timeout_s: float) -> Json:
         kind = self._kind(job)
         self.asked.append(kind)
+        self.jobs.append(job)
         if kind in self.fail:
             raise ChildFailed("was ended by SIGSEGV")
         if kind == self.interrupt_at:
@@ -100,6 +103,14 @@ def test_ratios_are_taken_round_by_round(plan: Plan, answers: Answers) -> None:
     assert daemon.cpu_ms_per_frame_rounds == (2.0, 4.0)
     assert daemon.ratio_to_bare_rounds == (0.4, 0.5)
     assert daemon.ratio_to_bare == pytest.approx(0.45)
+
+
+def test_settings_reach_the_daemon_and_the_stages_by_hand(plan: Plan, answers: Answers) -> None:
+    run(replace(plan, settings=("pipeline.still_px=320",)), quiet)
+    given = dict(zip(answers.asked, answers.jobs, strict=True))
+    command = given["daemon"]["command"]
+    assert command[command.index("--set") + 1] == "pipeline.still_px=320"
+    assert list(given["by-hand"]["settings"]) == ["pipeline.still_px=320"]
 
 
 def test_rounds_are_interleaved(plan: Plan, answers: Answers) -> None:

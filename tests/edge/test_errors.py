@@ -18,7 +18,6 @@ PROMISED = {
     "CameraLost": 75,
     "BundleRefused": 78,
     "ConfigError": 78,
-    "GateNotMet": 1,
 }
 
 

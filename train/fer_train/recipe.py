@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from fer_edge.errors import ConfigError, InputError, UsageError
+from fer_edge import toml
+from fer_edge.errors import InputError, UsageError
 from fer_edge.preprocess import PreprocessSpec
-from fer_edge.strict import StrictModel, problems
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from fer_edge.strict import StrictModel
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -115,45 +110,6 @@ def load(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
 
 def parse(text: str, origin: str, overrides: list[str]) -> Recipe:
     """Check a recipe's text; `origin` is named in errors."""
-    try:
-        data: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"recipe {origin} is not TOML: {error}") from None
-    for item in overrides:
-        _override(data, item)
-    try:
-        return Recipe.model_validate(data, strict=False)
-    except ValidationError as error:
-        raise ConfigError(f"recipe {origin}: " + "; ".join(_suggest(line) for line in problems(error))) from None
-
-
-def _override(data: dict[str, Any], item: str) -> None:
-    key, equals, value = item.partition("=")
-    if not equals:
-        raise UsageError(f"--set takes key=value, found {item!r}")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    *parents, last = key.strip().split(".")
-    for parent in parents:
-        data = data.setdefault(parent, {})
-        if not isinstance(data, dict):
-            raise UsageError(f"--set {item}: {parent} holds a value, not a table")
-    data[last] = parsed
-
-
-def _known_keys() -> set[str]:
-    found: set[str] = set()
-    for model in (Recipe, Model, Augmentation, Fit, Reported, PreprocessSpec):
-        found |= set(model.model_fields)
-    return found
-
-
-def _suggest(line: str) -> str:
-    """Add the nearest key to a line about an unknown one."""
-    where, found, _ = line.partition(" is not a known key")
-    if not found:
-        return line
-    near = difflib.get_close_matches(where.rsplit(".", 1)[-1], _known_keys(), n=1)
-    return f"{line}; did you mean {near[0]}?" if near else line
+    data = toml.parse(text, f"recipe {origin}")
+    toml.assign(data, overrides)
+    return toml.check(data, Recipe, f"recipe {origin}", strict=False)
