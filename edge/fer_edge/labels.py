@@ -15,6 +15,12 @@ AFFECTNET8 = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry",
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 """The order of RAF-DB's basic labels (Li et al. 2017), which count from 1 to 7."""
 
+AFFECTNET7 = AFFECTNET8[:7]
+"""AffectNet without contempt, as most papers use it."""
+
+SETS = {"fer2013": FER2013, "affectnet7": AFFECTNET7, "affectnet8": AFFECTNET8, "rafdb": RAFDB}
+"""The orders by name."""
+
 _ALIASES = {
     "anger": "angry",
     "disgusted": "disgust",
@@ -24,6 +30,15 @@ _ALIASES = {
     "sadness": "sad",
     "surprised": "surprise",
 }
+
+
+def label_set(labels: object) -> object:
+    """The labels of a known order for its name; anything else as it is. Raises ValueError for an unknown name."""
+    if not isinstance(labels, str):
+        return labels
+    if labels not in SETS:
+        raise ValueError(f"there is no label set {labels!r}: name one of {', '.join(SETS)}, or list the labels")
+    return SETS[labels]
 
 
 def canonical(name: str) -> str:

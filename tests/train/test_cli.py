@@ -13,6 +13,7 @@ import pytest
 from fer_edge.command import INTERRUPTED
 from fer_edge.errors import ExitCode
 from fer_train import backend, cli, crop
+from fer_train.commands import run as run_command
 from fer_train.recipe import Recipe
 
 TINY = (
@@ -118,7 +119,7 @@ def test_from_pictures_to_card(
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_a_finished_run_gets_no_new_start_in_its_record(trained_run: Path, recipe: Recipe, resume: bool) -> None:
-    assert not cli._will_start(recipe, trained_run, resume=resume)
+    assert not run_command._will_start(recipe, trained_run, resume=resume)
 
 
 def test_an_interrupted_run_says_how_to_go_on(
@@ -154,7 +155,7 @@ def test_crop_with_weights_for_a_detector_that_takes_none_is_a_usage_error(
     shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["crop", "--data", str(shapes), "--out", str(tmp_path / crop.FILE), "--detector", "haar"]
-    assert cli.main([*arguments, "--weights", "yunet.onnx"]) == ExitCode.USAGE
+    assert cli.main([*arguments, "--detector-weights", "yunet.onnx"]) == ExitCode.USAGE
     assert "--detector haar takes none" in error_of(capsys)
 
 

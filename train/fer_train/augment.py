@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 from fer_edge.types import Image
 from fer_train.recipe import Augmentation
 
+BORDERS = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101, "black": cv2.BORDER_CONSTANT}
+HUE_STEPS = 180
+"""OpenCV's 8-bit hue goes once around the colour circle in so many steps."""
+
 
 def augment(images: Image, options: Augmentation, rng: np.random.Generator) -> Image:
     """Change every picture of a batch on its own.
@@ -39,7 +43,7 @@ def _one(image: Image, options: Augmentation, rng: np.random.Generator) -> Image
         out = np.asarray(cv2.GaussianBlur(out, (0, 0), sigmaX=rng.uniform(0.4, 1.1)), dtype=np.uint8)
     if rng.random() < options.lowres:
         out = _lower_resolution(out, rng)
-    out = _photometric(out, options, rng)
+    out = _recolour(_photometric(out, options, rng), options, rng)
     if rng.random() < options.erase:
         out = _erase(out, rng)
     return out
@@ -56,7 +60,7 @@ def _affine(image: Image, options: Augmentation, rng: np.random.Generator) -> Im
     if rng.random() < options.flip:
         mirror = np.array([[-1.0, 0.0, side - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
         matrix = matrix @ mirror
-    warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=BORDERS[options.fill])
     return np.asarray(warped, dtype=np.uint8)
 
 
@@ -75,6 +79,18 @@ def _photometric(image: Image, options: Augmentation, rng: np.random.Generator) 
         return image
     table = np.clip((np.arange(256) - 128.0) * gain + 128.0 + offset, 0, 255).astype(np.uint8)
     return np.asarray(table[image], dtype=np.uint8)
+
+
+def _recolour(image: Image, options: Augmentation, rng: np.random.Generator) -> Image:
+    """Saturation and hue of a colour picture; which of its ends is red does not matter for a symmetric range."""
+    saturation = 1.0 + rng.uniform(-options.saturation, options.saturation)
+    hue = HUE_STEPS * rng.uniform(-options.hue, options.hue)
+    if image.ndim == 2 or (saturation == 1.0 and hue == 0.0):
+        return image
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV).astype(np.float32)
+    hsv[..., 0] = (hsv[..., 0] + hue) % HUE_STEPS
+    hsv[..., 1] = np.clip(hsv[..., 1] * saturation, 0, 255)
+    return np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB), dtype=np.uint8)
 
 
 def _erase(image: Image, rng: np.random.Generator) -> Image:

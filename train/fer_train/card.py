@@ -133,7 +133,7 @@ def _training(story: Story) -> str:
 
 
 def _augmentation(recipe: Recipe) -> str:
-    used = {name: value for name, value in recipe.augmentation.model_dump().items() if value}
+    used = {name: value for name, value in recipe.augmentation.model_dump().items() if value and name != "fill"}
     return ", ".join(f"{name} {value:g}" for name, value in used.items()) or "none"
 
 

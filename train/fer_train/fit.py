@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Callable
@@ -103,6 +102,9 @@ def run(recipe: Recipe, train: Dataset, test: Dataset, out: Path, *, resume: boo
             callbacks=[keeper, keras.callbacks.TerminateOnNaN()],
             verbose=0,
         )
+        if stopped(history, recipe.fit):
+            say(f"stopping: no better epoch for {recipe.fit.stop_patience} epochs")
+            break
         if not math.isfinite(history[-1]["loss"]):
             kept = f"the weights of epoch {epoch} are in {out / CHECKPOINT}" if epoch else "no epoch was finished"
             raise Diverged(f"training stopped in epoch {epoch + 1}: the loss is not a number; {kept}")
@@ -141,7 +143,7 @@ def _open_run(recipe: Recipe, out: Path, resume: bool) -> None:
     if stored.exists():
         if not resume:
             raise InputError(f"{out} already holds a run; pass --resume to go on with it, or choose another folder")
-        if json.loads(stored.read_text(encoding="utf-8")) != json.loads(text):
+        if Recipe.model_validate_json(stored.read_text(encoding="utf-8"), strict=False) != recipe:
             raise InputError(f"{out} holds a run of another recipe; a resumed run needs the same one")
     stored.write_text(text + "\n", encoding="utf-8")
 
@@ -287,3 +289,16 @@ def _finish(recipe: Recipe, out: Path, history: list[dict[str, float]]) -> Resul
     model.load_weights(out / BEST)
     _replace(out / MODEL, model.save)
     return Result(model, int(best["epoch"]), best["val_accuracy"], tuple(history))
+
+
+def stopped(history: list[dict[str, float]], fit: Fit) -> bool:
+    """Whether `stop_patience` epochs have passed without a better one."""
+    if not fit.stop_patience or not history:
+        return False
+    return len(history) - best_epoch(history, fit) >= fit.stop_patience
+
+
+def best_epoch(history: list[dict[str, float]], fit: Fit) -> int:
+    """The number, from 1, of the first epoch that was best by `fit.choose`."""
+    sign = 1.0 if fit.choose == "val_accuracy" else -1.0
+    return 1 + max(range(len(history)), key=lambda i: (sign * history[i][fit.choose], -i))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from fer_edge.errors import UsageError
@@ -10,7 +11,13 @@ from fer_edge.errors import UsageError
 if TYPE_CHECKING:
     import keras
 
-ARCHITECTURES = ("fernet",)
+ARCHITECTURES = {
+    "buffalo_cnn": "buffalo",
+    "buffalo_resnet": "buffalo",
+    "fernet": "fernet",
+    "porto_cnn8": "porto",
+}
+"""Function and the module of this package that holds it: a module is imported when one of its nets is built."""
 
 
 def build(name: str, input_shape: tuple[int, int, int], classes: int, arguments: dict[str, Any]) -> keras.Model:
@@ -22,9 +29,9 @@ def build(name: str, input_shape: tuple[int, int, int], classes: int, arguments:
         near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(ARCHITECTURES)}"
         raise UsageError(f"there is no architecture {name!r}{hint}")
-    from fer_train.zoo.fernet import fernet  # noqa: PLC0415 - Keras takes seconds to import
-
+    architecture = getattr(importlib.import_module(f"fer_train.zoo.{ARCHITECTURES[name]}"), name)
     try:
-        return fernet(input_shape, classes, **arguments)
+        model: keras.Model = architecture(input_shape, classes, **arguments)
     except TypeError as error:
         raise UsageError(f"architecture {name}: {error}") from None
+    return model
