@@ -54,6 +54,11 @@ check: lint test ## lint, then test
 check-device-matrix: ## the device's tests on old and new Pythons and libraries (downloads them)
 	@tests/system/device_matrix.sh
 
+.PHONY: check-recipes
+check-recipes: $(VENV)/.dev ## every recipe trains a little on FER2013=DIR, converts and predicts (an hour on two cores)
+	@test -n "$(FER2013)" || { echo "name the folder: make check-recipes FER2013=/data/fer2013" >&2; exit 2; }
+	@$(BIN)/python tests/system/every_recipe.py --data $(FER2013) --out build/recipes
+
 .PHONY: wheel
 wheel: $(VENV)/.dev ## build the wheel into dist
 	@$(BIN)/python -m build --wheel --no-isolation

@@ -16,6 +16,7 @@ GRID_SIDE = 3
 CELL_PX = 240
 STRIP_PX = 36
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SCALE = 0.6
 _INK = (255, 255, 255)
 _PAPER = (40, 40, 40)
 # Blue-green-red, light enough to be told apart on skin and on dark rooms.
@@ -60,18 +61,20 @@ def _caption(out: Image, text: str, corner: tuple[int, int], color: tuple[int, i
     cv2.putText(out, text, (left + 2, bottom - below), _FONT, scale, (20, 20, 20), thickness, cv2.LINE_AA)
 
 
-def grid(cells: Sequence[tuple[Image, str]]) -> Image:
-    """Up to nine faces with the predicted label over each, 3 x 3, as seed report A shows its results.
+def grid(cells: Sequence[tuple[Image, str]], rows: int = GRID_SIDE, columns: int = GRID_SIDE) -> Image:
+    """Faces with the predicted label over each, 3 x 3 unless told, as seed report A shows its results.
 
-    cells: (picture uint8 (H, W, 3) blue-green-red or (H, W) grey, text). Empty cells stay dark.
+    cells: (picture uint8 (H, W, 3) blue-green-red or (H, W) grey, text); those beyond rows * columns are left out.
+    Empty cells stay dark. Text that is wider than its cell is drawn smaller.
     """
     height = CELL_PX + STRIP_PX
-    sheet = np.full((GRID_SIDE * height, GRID_SIDE * CELL_PX, 3), _PAPER, dtype=np.uint8)
-    for i, (picture, text) in enumerate(cells[: GRID_SIDE * GRID_SIDE]):
-        top, left = (i // GRID_SIDE) * height, (i % GRID_SIDE) * CELL_PX
-        (width, tall), _ = cv2.getTextSize(text, _FONT, 0.6, 1)
+    sheet = np.full((rows * height, columns * CELL_PX, 3), _PAPER, dtype=np.uint8)
+    for i, (picture, text) in enumerate(cells[: rows * columns]):
+        top, left = (i // columns) * height, (i % columns) * CELL_PX
+        scale = min(_SCALE, _SCALE * (CELL_PX - 8) / max(cv2.getTextSize(text, _FONT, _SCALE, 1)[0][0], 1))
+        (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
         place = (left + (CELL_PX - width) // 2, top + (STRIP_PX + tall) // 2)
-        cv2.putText(sheet, text, place, _FONT, 0.6, _INK, 1, cv2.LINE_AA)
+        cv2.putText(sheet, text, place, _FONT, scale, _INK, 1, cv2.LINE_AA)
         sheet[top + STRIP_PX : top + height, left : left + CELL_PX] = _fit(picture)
     return sheet
 

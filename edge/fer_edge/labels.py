@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fer_edge.errors import UsageError
 
@@ -17,6 +17,9 @@ RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 
 AFFECTNET7 = AFFECTNET8[:7]
 """AffectNet without contempt, as most papers use it."""
+
+OPTIONAL = frozenset(AFFECTNET8[7:])
+"""Classes of AffectNet that its models need not have: they are then trained and judged on the other pictures."""
 
 SETS = {"fer2013": FER2013, "affectnet7": AFFECTNET7, "affectnet8": AFFECTNET8, "rafdb": RAFDB}
 """The orders by name."""
@@ -39,6 +42,12 @@ def label_set(labels: object) -> object:
     if labels not in SETS:
         raise ValueError(f"there is no label set {labels!r}: name one of {', '.join(SETS)}, or list the labels")
     return SETS[labels]
+
+
+def set_of(names: Iterable[str]) -> str | None:
+    """The first label set of exactly these names in any order; None when there is none."""
+    wanted = {canonical(name) for name in names}
+    return next((key for key, labels in SETS.items() if set(labels) == wanted), None)
 
 
 def canonical(name: str) -> str:

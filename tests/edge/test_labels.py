@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fer_edge.errors import UsageError
-from fer_edge.labels import AFFECTNET8, FER2013, RAFDB, canonical, index_map
+from fer_edge.labels import AFFECTNET8, FER2013, OPTIONAL, RAFDB, SETS, canonical, index_map, set_of
 
 
 @pytest.mark.parametrize("labels", [FER2013, AFFECTNET8, RAFDB])
@@ -42,3 +42,22 @@ def test_aliases_map_as_well() -> None:
 def test_a_label_that_the_target_lacks_is_named() -> None:
     with pytest.raises(UsageError, match="labels contempt do not exist among angry"):
         index_map(AFFECTNET8, FER2013)
+
+
+@pytest.mark.parametrize(
+    ("names", "known"),
+    [
+        (FER2013, "fer2013"),
+        (RAFDB[::-1], "fer2013"),
+        (AFFECTNET8, "affectnet8"),
+        (("Anger", "happiness"), None),
+        ((), None),
+    ],
+)
+def test_a_set_is_known_by_its_names_in_any_order(names: tuple[str, ...], known: str | None) -> None:
+    assert set_of(names) == known
+
+
+def test_contempt_is_all_that_sets_differ_by() -> None:
+    assert frozenset(AFFECTNET8) - frozenset(FER2013) == OPTIONAL
+    assert {frozenset(labels) - OPTIONAL for labels in SETS.values()} == {frozenset(FER2013)}

@@ -12,6 +12,7 @@ from fer_edge.errors import InputError, UsageError
 from fer_edge.labels import FER2013
 from fer_edge.preprocess import PreprocessSpec
 from fer_train import data
+from support import shared
 
 GRAY = PreprocessSpec(color="gray", size=8, mean=(0.5,), std=(0.25,))
 
@@ -93,17 +94,17 @@ def test_a_folder_with_the_original_table_in_it_is_read_as_that(tmp_path: Path) 
 
 def test_a_short_row_of_the_table_is_skipped_and_named(tmp_path: Path) -> None:
     where = table(tmp_path / "f.csv", row("3"), row("3", count=63))
-    assert load(where).skipped == ("line 3: not a readable picture",)
+    assert load(where).skipped == ("line 3: its pixels are not a square (a short row)",)
 
 
 def test_a_label_beyond_the_table_is_skipped_and_named(tmp_path: Path) -> None:
     where = table(tmp_path / "f.csv", row("7"), row("3"))
-    assert load(where).skipped == ("line 2: unknown class '7'",)
+    assert load(where).skipped == ("line 2: the label '7' is not one of 0 to 6",)
 
 
 def test_a_pixel_above_255_is_no_picture(tmp_path: Path) -> None:
     where = table(tmp_path / "f.csv", row("3"), "3," + " ".join(["256"] * 64) + ",Training")
-    assert load(where).skipped == ("line 3: not a readable picture",)
+    assert load(where).skipped == ("line 3: a pixel is above 255",)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_split_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "train" / "happy" / "a.png")
-    with pytest.raises(InputError, match=r"no folder for the split 'test' \(looked for test, publictest"):
+    with pytest.raises(InputError, match=r"no split 'test' \(looked for test, publictest.*; it has train"):
         load(tmp_path, "test")
 
 
@@ -192,3 +193,35 @@ def test_splits_are_known_by_folders_or_by_the_table(tmp_path: Path) -> None:
     assert data.has_split(str(tmp_path / "faces"), "train")
     assert not data.has_split(str(tmp_path / "faces"), "test")
     assert data.has_split(table(tmp_path / "fer2013.csv", row("3")), "test")
+
+
+def test_pictures_of_a_wrong_size_are_used_and_remarked(tmp_path: Path) -> None:
+    picture(tmp_path / "happy" / "a.png")
+    for name, sides in (("b.png", (20, 30)), ("c.png", (7, 7)), ("d.png", (80, 88))):
+        cv2.imwrite(str(tmp_path / "happy" / name), np.zeros(sides, dtype=np.uint8))
+    found = load(tmp_path)
+    assert (len(found), found.skipped) == (4, ())
+    assert found.remarks == (
+        "not square, of which the central square is taken: 1, the first happy/b.png",
+        "smaller than the input of 8 px, to which they are enlarged: 1, the first happy/c.png",
+    )
+    assert found.subset([0, 3]).remarks == ()
+
+
+def test_pictures_made_here_have_nothing_to_remark_but_have_prints(uneven: data.Dataset) -> None:
+    assert uneven.remarks == ()
+    assert len(set(uneven.prints().tolist())) == 33
+
+
+def test_faults_are_told_by_entry_and_by_picture(tmp_path: Path) -> None:
+    picture(tmp_path / "happy" / "a.png")
+    (tmp_path / "happy" / "b.png").write_bytes(b"")
+    picture(tmp_path / "bored" / "c.png")
+    reasons = {problem.name: problem.reason for problem in load(tmp_path).problems}
+    assert reasons == {"happy/b.png": "the file is empty", "bored/c.png": "unknown class 'bored'"}
+
+
+def test_real_faces_have_the_digest_that_runs_were_recorded_with() -> None:
+    gray = PreprocessSpec(color="gray", size=48, mean=(0.5,), std=(0.25,))
+    found = data.load(str(shared.fer2013()), FER2013, gray, "test")
+    assert found.digest() == "1dec52bf23f173f5bba937577f2064822df5cbacef22dc013640f54d25cc66cf"

@@ -14,19 +14,28 @@ from fer_edge.errors import InputError
 from fer_train.data import Dataset
 from fer_train.recipe import Recipe
 from fer_train.recipe import load as load_recipe
+from support.tiny_training import TINY, history, silent
 
 pytestmark = pytest.mark.usefixtures("keras_ready")
 Drawings = tuple[Dataset, Dataset]
 
+FEATURES = {
+    "all losses": (
+        "fit.warmup_epochs=0",
+        "fit.loss=focal",
+        "fit.class_weight=balanced",
+        "augmentation.cutmix=0.5",
+        "augmentation.mixup=0.5",
+    ),
+    "adam and plateau": ("fit.optimizer=adam", "fit.schedule=plateau", "fit.patience=1", "fit.learning_rate=0.3"),
+    "adam then sgd": ("fit.optimizer=adam-then-sgd", "fit.switch_epoch=2", "fit.schedule=step", "fit.step_epochs=1"),
+    "averaged weights": ("fit.ema=0.8", "fit.choose=val_loss", "fit.weight_decay=0.01"),
+}
+"""By name, what may not be forgotten by a run that was killed."""
+
 
 class Killed(BaseException):
     """What a power cut is to the process, as far as a test can go and live."""
-
-
-def history(run: Path) -> list[dict[str, str]]:
-    """`history.csv` to the last digit, without the column of time."""
-    with (run / "history.csv").open(newline="", encoding="utf-8") as file:
-        return [{name: text for name, text in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
 def kill_at(start: str, after: int) -> Callable[[str], None]:
@@ -43,14 +52,16 @@ def kill_at(start: str, after: int) -> Callable[[str], None]:
     return say
 
 
-def silent(_: str) -> None:
-    """Tell nobody."""
-
-
 def weights(path: Path) -> list[Any]:
     import keras  # noqa: PLC0415 - takes seconds to import
 
     return list(keras.models.load_model(path, compile=False).get_weights())
+
+
+def same(run: Path, other: Path) -> bool:
+    """Whether two runs have the same curves and the same kept weights, to the last bit."""
+    pairs = zip(weights(run / "model.keras"), weights(other / "model.keras"), strict=True)
+    return history(run) == history(other) and all(np.array_equal(a, b) for a, b in pairs)
 
 
 def test_the_loss_falls(trained_run: Path) -> None:
@@ -65,61 +76,59 @@ def test_the_same_recipe_trains_the_same_weights(
     from fer_train import fit  # noqa: PLC0415 - Keras
 
     fit.run(recipe, *drawings, tmp_path / "again", say=silent)
-    assert history(tmp_path / "again") == history(trained_run)
-    pairs = zip(weights(tmp_path / "again" / "model.keras"), weights(trained_run / "model.keras"), strict=True)
-    assert all(np.array_equal(a, b) for a, b in pairs)
+    assert same(tmp_path / "again", trained_run)
 
 
-@pytest.mark.parametrize("lines", [0, 1], ids=["after its first epoch", "within its second epoch"])
+@pytest.mark.parametrize("changes", FEATURES.values(), ids=FEATURES)
 def test_a_killed_run_goes_on_as_if_it_had_not_been(
-    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, lines: int
+    drawings: Drawings, tmp_path: Path, changes: tuple[str, ...]
 ) -> None:
     from fer_train import fit  # noqa: PLC0415 - Keras
 
+    recipe = load_recipe("fernet-s", [*TINY, *changes])
+    fit.run(recipe, *drawings, tmp_path / "whole", say=silent)
+    killed = tmp_path / "killed"
     with pytest.raises(Killed):
-        fit.run(recipe, *drawings, tmp_path, say=kill_at("epoch 1", lines))
-    assert len(history(tmp_path)) == 1
-    fit.run(recipe, *drawings, tmp_path, resume=True, say=silent)
-    assert history(tmp_path) == history(trained_run)
+        fit.run(recipe, *drawings, killed, say=kill_at("epoch 2", 1))  # within the third epoch
+    assert len(history(killed)) == 2
+    fit.run(recipe, *drawings, killed, resume=True, say=silent)
+    assert same(killed, tmp_path / "whole")
 
 
-def test_a_kill_between_two_files_loses_no_epoch(
-    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("file", [0, 1], ids=["the history", "the checkpoint"])
+def test_a_kill_after_any_file_of_an_epoch_loses_nothing(
+    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: int
 ) -> None:
-    from fer_train import fit  # noqa: PLC0415 - Keras
+    from fer_train import checkpoint, fit, folder, training  # noqa: PLC0415 - Keras
+    from fer_train import history as curves  # noqa: PLC0415 - with the others
 
     written: list[str] = []
-    real = fit._replace
+    real = folder.replace
 
-    def dies_in_epoch_2(path: Path, write: Callable[[str], None]) -> None:
+    def dies(path: Path, write: Callable[[str], None]) -> None:
         real(path, write)
-        written.extend({path.name} & {fit.HISTORY, fit.CHECKPOINT})
-        if len(written) == 3:  # the first of the two files of epoch 2
+        written.append(path.name)
+        if len(written) == file + 1:
             raise Killed
 
-    monkeypatch.setattr(fit, "_replace", dies_in_epoch_2)
+    for module in (checkpoint, curves, training):
+        monkeypatch.setattr(module, "replace", dies)
     with pytest.raises(Killed):
         fit.run(recipe, *drawings, tmp_path, say=silent)
-    monkeypatch.setattr(fit, "_replace", real)
+    monkeypatch.undo()
+    assert written == [fit.HISTORY, fit.CHECKPOINT, fit.BEST][: file + 1]
     fit.run(recipe, *drawings, tmp_path, resume=True, say=silent)
-    assert history(tmp_path) == history(trained_run)
+    assert same(tmp_path, trained_run)
 
 
 def test_resuming_a_finished_run_changes_nothing(recipe: Recipe, drawings: Drawings, trained_run: Path) -> None:
     from fer_train import fit  # noqa: PLC0415 - Keras
 
-    before = history(trained_run)
-    fit.run(recipe, *drawings, trained_run, resume=True, say=silent)
-    assert history(trained_run) == before
-
-
-def test_batches_cover_every_picture_once_per_epoch(recipe: Recipe, drawings: Drawings) -> None:
-    from fer_train import fit  # noqa: PLC0415 - Keras
-
-    train = drawings[0]
-    batches = fit.Batches(train, recipe, epoch=1)
-    targets = np.concatenate([batches[i][1] for i in range(len(batches))])
-    assert targets.sum(axis=0).tolist() == list(train.counts().values())
+    before = history(trained_run), weights(trained_run / fit.MODEL)
+    result = fit.run(recipe, *drawings, trained_run, resume=True, say=silent)
+    assert history(trained_run) == before[0]
+    assert all(np.array_equal(a, b) for a, b in zip(before[1], weights(trained_run / fit.MODEL), strict=True))
+    assert len(result.history) == 3
 
 
 def test_the_kept_model_is_the_best_epoch_in_float32(
@@ -131,22 +140,45 @@ def test_the_kept_model_is_the_best_epoch_in_float32(
     assert evaluate(open_trained(trained_run), drawings[1]).scores.top1 == pytest.approx(best, abs=1e-6)
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_weights(
-    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_gets_no_better_ends_before_its_last_epoch(drawings: Drawings, tmp_path: Path) -> None:
     from fer_train import fit  # noqa: PLC0415 - Keras
 
-    real = fit.Batches.__getitem__
+    changes = ("fit.epochs=9", "fit.learning_rate=1e-12", "fit.schedule=constant", "fit.stop_patience=2")
+    recipe = load_recipe("fernet-s", [*TINY, *changes])  # a rate that moves no weight: accuracy stays what it was
+    told: list[str] = []
+    result = fit.run(recipe, *drawings, tmp_path, say=told.append)
+    assert (len(result.history), result.epoch) == (3, 1)
+    assert told[-1] == "stopping: no better epoch for 2 epochs"
 
-    def poisoned(self: fit.Batches, index: int) -> tuple[Any, Any]:
+
+def test_a_loss_that_is_no_number_stops_the_run_at_that_batch_and_keeps_the_last_good_weights(
+    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_train import batches, fit  # noqa: PLC0415 - Keras
+
+    real = batches.Batches.__getitem__
+
+    def poisoned(self: batches.Batches, index: int) -> tuple[Any, Any]:
         tensor, targets = real(self, index)
-        return (tensor * np.nan, targets) if self._epoch == 1 else (tensor, targets)
+        return (tensor * np.nan, targets) if (self._epoch, index) == (1, 1) else (tensor, targets)
 
-    monkeypatch.setattr(fit.Batches, "__getitem__", poisoned)
-    with pytest.raises(fit.Diverged, match="not a number"):
+    monkeypatch.setattr(batches.Batches, "__getitem__", poisoned)
+    where = r"epoch 2 at batch 2: the loss is not a number; the weights of epoch 1 are in .*checkpoint.npz$"
+    with pytest.raises(fit.Diverged, match=where):
         fit.run(recipe, *drawings, tmp_path, say=silent)
     assert history(tmp_path) == history(trained_run)[:1]
-    assert all(np.isfinite(array).all() for array in weights(tmp_path / fit.CHECKPOINT))
+    monkeypatch.undo()
+    fit.run(recipe, *drawings, tmp_path, resume=True, say=silent)
+    assert same(tmp_path, trained_run)
+
+
+def test_weights_that_the_last_batch_ruined_are_not_kept(drawings: Drawings, tmp_path: Path) -> None:
+    from fer_train import fit  # noqa: PLC0415 - Keras
+
+    changes = ("fit.epochs=1", "fit.batch=84", "fit.learning_rate=1e38", "fit.warmup_epochs=0")  # one step, too far
+    with pytest.raises(fit.Diverged, match="after epoch 1: the validation loss is not a number; no epoch was finished"):
+        fit.run(load_recipe("fernet-s", [*TINY, *changes]), *drawings, tmp_path, say=silent)
+    assert not (tmp_path / fit.CHECKPOINT).exists()
 
 
 def test_a_folder_that_holds_a_run_is_refused(recipe: Recipe, drawings: Drawings, trained_run: Path) -> None:
@@ -164,10 +196,36 @@ def test_a_run_of_another_recipe_is_not_resumed(recipe: Recipe, drawings: Drawin
         fit.run(other, *drawings, trained_run, resume=True, say=silent)
 
 
-def test_rare_labels_weigh_more_when_classes_are_balanced(recipe: Recipe) -> None:
+def test_frozen_layers_stay_as_they_were_drawn_also_after_a_resume(drawings: Drawings, tmp_path: Path) -> None:
+    from fer_train import fit, network  # noqa: PLC0415 - Keras
+
+    recipe = load_recipe("fernet-s", [*TINY, "model.frozen=1"])
+    with pytest.raises(Killed):
+        fit.run(recipe, *drawings, tmp_path, say=kill_at("epoch 1", 0))
+    result = fit.run(recipe, *drawings, tmp_path, resume=True, say=silent)
+    drawn = network.fresh_model(recipe)
+    network.draw_weights(drawn, recipe.fit.seed)
+    kept = [np.array_equal(a, b) for a, b in zip(result.model.get_weights(), drawn.get_weights(), strict=True)]
+    assert kept[0]
+    assert not all(kept)
+
+
+def test_a_run_started_from_weights_begins_with_them(
+    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path
+) -> None:
     from fer_train import fit  # noqa: PLC0415 - Keras
 
-    targets = np.array([0] * 6 + [1] * 2, dtype=np.int64)
-    data = Dataset(np.zeros((8, 48, 48), dtype=np.uint8), targets, ("a", "b"), ("x",) * 8, "here")
-    balanced = load_recipe("fernet-s", ["fit.class_weight=balanced"]).fit
-    assert fit._class_weight(data, balanced) == pytest.approx({0: 8 / 12, 1: 8 / 4})
+    changes = {"model": recipe.model.model_copy(update={"weights": str(trained_run / "model.keras")})}
+    fit.run(recipe.model_copy(update=changes), *drawings, tmp_path, say=silent)
+    first = [float(history(run)[0]["loss"]) for run in (tmp_path, trained_run)]
+    assert first[0] < first[1] - 0.05
+
+
+def test_the_history_names_the_rate_of_every_epoch(trained_run: Path) -> None:
+    with (trained_run / "history.csv").open(newline="", encoding="utf-8") as file:
+        table = csv.DictReader(file)
+        assert table.fieldnames is not None
+        assert table.fieldnames[-1] == "learning_rate"
+        rates = [float(row["learning_rate"]) for row in table]
+    assert rates[0] < rates[1]  # the first epoch warms up
+    assert rates[2] < rates[1]

@@ -1,36 +1,53 @@
-"""Keras and TensorFlow, imported when they are needed, quietly, and missed in one sentence.
+"""Keras and its backend, imported when they are needed, quietly, and missed in one sentence.
 
-Both write to standard output and standard error from C++, past Python's streams, so the file descriptors themselves are
-turned away while they start. Errors are not lost: they come as exceptions.
+TensorFlow writes to standard output and standard error from C++, past Python's streams, so the file descriptors
+themselves are turned away while it starts. Errors are not lost: they come as exceptions.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from fer_edge.errors import RuntimeUnavailable
+from fer_edge.errors import RuntimeUnavailable, UsageError
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 """A person who sets this variable wants to see the messages, and does."""
 ERRORS_ONLY = "2"
 BACKEND = "KERAS_BACKEND"
 DEFAULT_BACKEND = "tensorflow"
+TITLES = {"tensorflow": "TensorFlow", "torch": "torch", "jax": "JAX"}
+EXTRAS = {"tensorflow": "train", "torch": "train-torch", "jax": "train-jax"}
+"""What trains here, and the extra that installs it. Keras has further backends, which only infer."""
+
+
+def name() -> str:
+    """The backend that Keras has, or will have once it is imported."""
+    return os.environ.get(BACKEND) or DEFAULT_BACKEND
 
 
 def require_keras() -> None:
-    """Import Keras with its backend; raises RuntimeUnavailable naming the extra when one of them is missing."""
-    os.environ.setdefault(BACKEND, DEFAULT_BACKEND)
+    """Import Keras with the backend that KERAS_BACKEND names.
+
+    Raises RuntimeUnavailable naming the extra when one of them is missing, UsageError for a backend that cannot train.
+    """
+    wanted = name()
+    if wanted not in EXTRAS:
+        raise UsageError(f"{BACKEND} is {wanted!r}; there are {', '.join(EXTRAS)}")
+    os.environ[BACKEND] = wanted
     try:
         with hushed():
             import keras  # noqa: F401, PLC0415 - takes seconds, and is not in the base install
     except ImportError as error:
         missing = (error.name or "Keras").partition(".")[0]
         raise RuntimeUnavailable(
-            f"training needs Keras and TensorFlow, and {missing} cannot be imported: pip install 'fer-edge[train]'"
+            f"training needs Keras and {TITLES[wanted]}, and {missing} cannot be imported: "
+            f"pip install 'fer-edge[{EXTRAS[wanted]}]'"
         ) from None
 
 
@@ -38,12 +55,28 @@ def versions() -> dict[str, str]:
     """Names and versions of what computes here; Keras must have been imported."""
     import keras  # noqa: PLC0415 - see require_keras
 
-    found = {"keras": str(keras.__version__)}
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415 - see require_keras
+    used = str(keras.backend.backend())
+    return {"keras": str(keras.__version__), used: str(importlib.import_module(used).__version__)}
 
-        found["tensorflow"] = str(tf.__version__)
-    return found
+
+def accelerators() -> list[str]:
+    """GPUs and the like that the backend sees, by the names of their makers; Keras must have been imported."""
+    if name() == "tensorflow":
+        config = tensorflow().config
+        details = [config.experimental.get_device_details(gpu) for gpu in config.list_physical_devices("GPU")]
+        return [str(detail.get("device_name", "GPU")) for detail in details]
+    if name() == "torch":
+        cuda = importlib.import_module("torch").cuda
+        return [str(cuda.get_device_name(i)) for i in range(cuda.device_count())]
+    devices = importlib.import_module("jax").devices()
+    return [str(device.device_kind) for device in devices if device.platform != "cpu"]
+
+
+def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow is not typed
+    """The module, for the little that Keras has no word for; only to be called when it is the backend."""
+    import tensorflow  # noqa: ICN001, PLC0415 - see require_keras
+
+    return tensorflow
 
 
 @contextmanager

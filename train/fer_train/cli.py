@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from fer_edge import __version__
 from fer_edge.command import guarded
-from fer_train.commands import crop, evaluate, recipes, run
+from fer_train.commands import compare, crop, data, evaluate, grid, recipes, run
 
-VERBS = (recipes, run, evaluate, crop)
+VERBS = (recipes, data, run, evaluate, compare, grid, crop)
 """In the order of --help."""
 
 

@@ -16,7 +16,7 @@ from fer_edge.errors import BundleRefused, ConfigError, InputError
 from fer_edge.postprocess import Calibration, probabilities
 from fer_edge.preprocess import Preprocess
 from fer_edge.strict import loads_json, problems
-from fer_train import fit
+from fer_train import folder, network
 from fer_train.data import Dataset
 from fer_train.metrics import Scores, score
 from fer_train.recipe import Recipe
@@ -51,14 +51,14 @@ def open_trained(path: Path, recipe: Path | None = None) -> Trained:
     recipe: a .json or .toml file; None takes `recipe.json` in the same folder. Raises InputError when something is
     missing or unfinished, BundleRefused when the model does not fit its recipe.
     """
-    weights = path / fit.MODEL if path.is_dir() else path
+    weights = path / folder.MODEL if path.is_dir() else path
     if not weights.is_file():
-        unfinished = path.is_dir() and (path / fit.CHECKPOINT).exists()
+        unfinished = path.is_dir() and (path / folder.CHECKPOINT).exists()
         hint = ": its training has not ended; go on with --resume" if unfinished else ""
         raise InputError(f"there is no model {weights}{hint}")
-    found = read_recipe(recipe or weights.with_name(fit.RECIPE))
+    found = read_recipe(recipe or weights.with_name(folder.RECIPE))
     model = _float32(_load(weights), found)
-    expected = (None, *fit.input_shape(found)), (None, len(found.labels))
+    expected = (None, *network.input_shape(found)), (None, len(found.labels))
     if (model.input_shape, model.output_shape) != expected:
         raise BundleRefused(
             f"{weights} maps {model.input_shape} to {model.output_shape}, "
@@ -92,15 +92,22 @@ def outputs(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The model's own numbers, float64 (N, labels), for crops as a `Dataset` holds them: uint8 (N, S, S[, 3])."""
     preprocess = Preprocess(trained.recipe.preprocess)
     parts = [
-        trained.model(preprocess.tensor(images[start : start + BATCH]), training=False)
+        keras.ops.convert_to_numpy(trained.model(preprocess.tensor(images[start : start + BATCH]), training=False))
         for start in range(0, len(images), BATCH)
     ]
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 
+def shares(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The same numbers as probabilities, rows summing to 1."""
+    return probabilities(outputs(trained, images), Calibration(trained.kind))
+
+
 def evaluate(trained: Trained, data: Dataset) -> Evaluation:
-    """Run every picture once and count."""
+    """Run every picture once and count; raises BundleRefused when the model's outputs are not numbers."""
     found = outputs(trained, data.images)
+    if not np.isfinite(found).all():
+        raise BundleRefused(f"{trained.path} answers with what is no number: its weights are broken, train it anew")
     shares = probabilities(found, Calibration(trained.kind))
     return Evaluation(data, score(shares, data.targets, data.labels), found, shares)
 
@@ -117,7 +124,7 @@ def _float32(model: keras.Model, recipe: Recipe) -> keras.Model:
     """The model itself, or its weights in the recipe's architecture when it computes in less than float32."""
     if all(_compute(layer) in {None, "float32"} for layer in model.layers):
         return model
-    fresh = fit.fresh_model(recipe)
+    fresh = network.fresh_model(recipe)
     fresh.set_weights(model.get_weights())
     return fresh
 

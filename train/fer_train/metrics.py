@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ Z95 = 1.959963984540054
 Z95_ONE_SIDED = 1.6448536269514722
 ECE_BINS = 15
 """As in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+RESAMPLES = 2000
+"""Of the bootstrap: the ends of a 95 % interval then rest on 50 values each."""
+FLOOR = 1e-7
+"""Least probability in a cross-entropy, as Keras has it: one sure mistake is not infinitely bad."""
 TEMPERATURE_RANGE = (0.05, 20.0)
 TEMPERATURE_STEPS = 60
 """Golden-section steps: the bracket shrinks to 6.0 * 0.618**60, which is 2e-12 in the logarithm."""
@@ -23,6 +27,29 @@ Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
 Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """95 % intervals from `resamples` draws of as many samples with replacement (Efron 1979, percentiles)."""
+
+    top1: Interval
+    macro_f1: Interval
+    resamples: int
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One step of a reliability diagram: low < confidence <= high; means of confidence and of correctness, 0 to 1.
+
+    Both means are 0.0 where n is 0.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -85,6 +112,41 @@ def score(probabilities: Floats, targets: Ints, labels: Sequence[str]) -> Scores
     )
 
 
+def means(by_label: Mapping[str, float], support: Mapping[str, int]) -> tuple[float, float]:
+    """(plain mean over the labels that occur, mean weighted by support) of a figure per label."""
+    occurs = [name for name, count in support.items() if count]
+    total = sum(support.values())
+    plain = sum(by_label[name] for name in occurs) / len(occurs)
+    return plain, sum(by_label[name] * support[name] for name in occurs) / total
+
+
+def bootstrap(confusion: Ints, resamples: int = RESAMPLES, seed: int = 0) -> Bootstrap:
+    """How far accuracy and macro F1 would move with other samples of the same kind; the same for the same seed.
+
+    confusion: (L, L) counts, rows are the truth. Both figures depend on nothing else, so drawing the samples anew is
+    drawing the counts anew from a multinomial distribution. Raises ValueError without samples.
+    """
+    confusion = np.asarray(confusion, dtype=np.int64)
+    n, classes = int(confusion.sum()), len(confusion)
+    if n == 0:
+        raise ValueError("a bootstrap needs samples")
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n, confusion.ravel() / n, size=resamples).reshape(resamples, classes, classes)
+    hits = drawn.diagonal(axis1=1, axis2=2)
+    support, predicted = drawn.sum(axis=2), drawn.sum(axis=1)
+    f1 = np.divide(2 * hits, support + predicted, out=np.zeros(hits.shape), where=support + predicted > 0)
+    occurs = support > 0
+    macro = (f1 * occurs).sum(axis=1) / occurs.sum(axis=1)
+    return Bootstrap(_middle95(hits.sum(axis=1) / n), _middle95(macro), resamples)
+
+
+def cross_entropy(probabilities: Floats, targets: Ints) -> float:
+    """Mean negative natural logarithm of the true label's probability; probabilities (N, L), targets (N,)."""
+    probabilities, targets = _checked(probabilities, targets)
+    true = probabilities[np.arange(len(targets)), targets]
+    return float(-np.log(np.maximum(true, FLOOR)).mean())
+
+
 def wilson(correct: int, n: int) -> Interval:
     """95 % interval of a share after `correct` of `n` (Wilson 1927); (0, 1) when n is 0."""
     if not 0 <= correct <= n:
@@ -109,6 +171,17 @@ def expected_calibration_error(probabilities: Floats, targets: Ints, bins: int =
     which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     gaps = np.bincount(which, weights=confidence - correct, minlength=bins)
     return float(np.abs(gaps).sum() / len(targets))
+
+
+def reliability(probabilities: Floats, targets: Ints, bins: int = ECE_BINS) -> list[Bin]:
+    """Confidence against accuracy in `bins` equal steps: the table behind `expected_calibration_error`."""
+    probabilities, targets = _checked(probabilities, targets)
+    confidence, correct = _confidence(probabilities, targets)
+    which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(which, minlength=bins)
+    sums = (np.bincount(which, weights=values, minlength=bins) for values in (confidence, correct))
+    mean, share = (np.divide(total, counts, out=np.zeros(bins), where=counts > 0).tolist() for total in sums)
+    return [Bin(i / bins, (i + 1) / bins, int(counts[i]), mean[i], share[i]) for i in range(bins)]
 
 
 def agreement(a: Floats, b: Floats) -> float:
@@ -210,6 +283,11 @@ def _confidence(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def _middle95(values: NDArray[np.float64]) -> Interval:
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def _discordant(reference: Bools, other: Bools) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from pathlib import Path, PurePath
@@ -9,11 +10,11 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from fer_edge import __version__
 from fer_edge.clock import Clock
-from fer_edge.errors import ConfigError
+from fer_edge.errors import ConfigError, InputError, OutputError
 from fer_edge.strict import StrictModel, loads_json, problems
 from fer_train import backend
 from fer_train.data import Dataset
@@ -23,20 +24,36 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Pictures(StrictModel):
-    """A data set as it was used: its name without the machine's own folders, its size and SHA-256."""
+    """A data set as it was used: its name without the machine's own folders, its size and SHA-256.
+
+    sha256: of the pictures as the model sees them, so it differs with size and colour; list_sha256: of their names and
+    labels, so it does not. counts: pictures per class. Records of older runs lack the last two.
+    """
 
     name: str
     n: int
     skipped: int
     sha256: str
+    list_sha256: str = ""
+    counts: dict[str, int] = {}
+
+    def same_as(self, other: Pictures) -> bool:
+        """Whether both are the same pictures with the same labels, also when models see them in different ways."""
+        if self.sha256 == other.sha256:
+            return True
+        return self.name == other.name and bool(self.list_sha256) and self.list_sha256 == other.list_sha256
 
 
 class Start(StrictModel):
-    """One start of a run; a resumed run has several. began: ISO 8601, UTC."""
+    """One start of a run; a resumed run has several. began: ISO 8601, UTC.
+
+    validation: what the epoch is chosen on, which may be `test` itself. test: None in the records of older runs.
+    """
 
     began: str
     train: Pictures
-    test: Pictures
+    validation: Pictures
+    test: Pictures | None = None
     cpu: str
     cpu_count: int
     accelerators: list[str]
@@ -44,27 +61,44 @@ class Start(StrictModel):
 
 
 class Provenance(StrictModel):
-    """`provenance.json`, schema 1."""
+    """`provenance.json`, schema 2. Schema 1, which is read too, called what the epoch is chosen on `test`."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     starts: list[Start] = []
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_schema_1(cls, found: Any) -> Any:  # noqa: ANN401 - whatever was in the file
+        if not isinstance(found, dict) or found.get("schema_version") != 1 or not isinstance(found.get("starts"), list):
+            return found
+        starts = [
+            {("validation" if key == "test" else key): value for key, value in start.items()}
+            if isinstance(start, dict)
+            else start
+            for start in found["starts"]
+        ]
+        return {**found, "schema_version": 2, "starts": starts}
 
-def note(run: Path, train: Dataset, test: Dataset, clock: Clock) -> None:
-    """Add this start to the run folder's list; Keras must have been imported."""
+
+def note(run: Path, train: Dataset, validation: Dataset, clock: Clock, test: Dataset | None = None) -> None:
+    """Add this start to the run folder's list; Keras must have been imported. Raises OutputError."""
     began = clock.wall().isoformat(timespec="seconds")
     start = Start(
         began=began,
         train=pictures(train),
-        test=pictures(test),
+        validation=pictures(validation),
+        test=None if test is None else pictures(test),
         cpu=cpu_name(),
         cpu_count=os.cpu_count() or 1,
-        accelerators=_accelerators(),
+        accelerators=backend.accelerators(),
         versions=_versions(),
     )
     found = Provenance(starts=[*read(run).starts, start])
-    run.mkdir(parents=True, exist_ok=True)
-    (run / FILE).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / FILE).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{run / FILE} cannot be written: {error.strerror}") from None
 
 
 def read(run: Path) -> Provenance:
@@ -74,6 +108,8 @@ def read(run: Path) -> Provenance:
         return Provenance()
     try:
         return Provenance.model_validate(loads_json(path.read_bytes()))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise ConfigError(f"{path}: " + "; ".join(problems(error))) from None
     except ValueError as error:
@@ -82,7 +118,15 @@ def read(run: Path) -> Provenance:
 
 def pictures(data: Dataset) -> Pictures:
     """What to say of a data set."""
-    return Pictures(name=data_name(data.source), n=len(data), skipped=len(data.skipped), sha256=data.digest())
+    listed = sorted(f"{name}\t{data.labels[target]}" for name, target in zip(data.names, data.targets, strict=True))
+    return Pictures(
+        name=data_name(data.source),
+        n=len(data),
+        skipped=len(data.skipped),
+        sha256=data.digest(),
+        list_sha256=hashlib.sha256("\n".join(listed).encode()).hexdigest(),
+        counts=data.counts(),
+    )
 
 
 def data_name(source: str) -> str:
@@ -109,19 +153,3 @@ def _versions() -> dict[str, str]:
         "opencv": cv2.__version__,
     }
     return {**own, **backend.versions()}
-
-
-def _accelerators() -> list[str]:
-    """GPUs and the like that the backend sees, by name."""
-    import keras  # noqa: PLC0415 - see backend
-
-    if keras.backend.backend() != "tensorflow":
-        return []
-    import tensorflow as tf  # noqa: PLC0415 - see backend
-
-    return [_device(tf, device) for device in tf.config.list_physical_devices("GPU")]
-
-
-def _device(tf: Any, device: Any) -> str:  # noqa: ANN401 - TensorFlow is not typed
-    details = tf.config.experimental.get_device_details(device)
-    return str(details.get("device_name", device.name))

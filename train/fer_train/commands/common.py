@@ -61,7 +61,8 @@ def load(arguments: argparse.Namespace, recipe: Recipe, split: str, say: Say) ->
     from fer_train import data  # noqa: PLC0415 - OpenCV
 
     where = None if split == WHOLE_FOLDER else split
-    found = data.load(arguments.data, recipe.labels, recipe.preprocess, where, getattr(arguments, "limit", None))
+    limit = getattr(arguments, "limit", None)
+    found = data.load(arguments.data, recipe.labels, recipe.preprocess, where, limit, say)
     tell(split, found, say)
     return found
 
@@ -72,6 +73,8 @@ def tell(split: str, found: Dataset, say: Say) -> None:
     say(f"{split}: {len(found)} pictures ({counts})")
     if found.skipped:
         say(f"{split}: {len(found.skipped)} could not be used, the first: {found.skipped[0]}")
+    for remark in found.remarks:
+        say(f"{split}: {remark}")
 
 
 def require_keras(say: Say) -> None:

@@ -38,6 +38,9 @@ def add(commands: Commands) -> None:
     )
     add_set(parser)
     parser.add_argument("--resume", action="store_true", help="go on with the run that is in the folder")
+    parser.add_argument("--devices", type=positive, metavar="N", help="train on N devices (default: all GPUs)")
+    parser.add_argument("--tensorboard", action="store_true", help="also write event files into RUN/logs")
+    parser.add_argument("--steps-log", action="store_true", help="also write every batch's loss into RUN/steps.csv")
     add_detector_weights(parser)
     parser.set_defaults(command=run)
 
@@ -49,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         from fer_train import parts  # noqa: PLC0415 - OpenCV
 
         detectors = open_detectors(None, arguments.detector_weights, say)
-        found = parts.read(arguments.data, recipe, arguments.limit)
+        found = parts.read(arguments.data, recipe, arguments.limit, say)
         for name, part in (("train", found.train), ("validation", found.validation), ("test", found.test)):
             tell(name, part, say)
         return _train(arguments, recipe, found, detectors, say)
@@ -64,12 +67,13 @@ def _changes(arguments: argparse.Namespace) -> list[str]:
 def _train(arguments: argparse.Namespace, recipe: Recipe, data: Parts, detectors: list[FaceDetector], say: Say) -> int:
     require_keras(say)
     from fer_edge.clock import SystemClock  # noqa: PLC0415 - only for training
-    from fer_train import crop, fit, provenance  # noqa: PLC0415 - Keras
+    from fer_train import crop, fit, parallel, provenance  # noqa: PLC0415 - Keras
 
-    out: Path = arguments.out
+    out = parallel.own_folder(arguments.out)
+    options = fit.Options(arguments.devices, arguments.tensorboard, arguments.steps_log)
     if _will_start(recipe, out, resume=arguments.resume):
-        provenance.note(out, data.train, data.validation, SystemClock())
-    result = fit.run(recipe, data.train, data.validation, out, resume=arguments.resume, say=say)
+        provenance.note(out, data.train, data.validation, SystemClock(), data.test)
+    result = fit.run(recipe, data.train, data.validation, out, resume=arguments.resume, say=say, options=options)
     say(f"kept epoch {result.epoch}: {result.val_accuracy:.2%} on validation; model in {out / fit.MODEL}")
     if detectors:
         say(f"fitting the crop of {', '.join(detector.name for detector in detectors)} to the training pictures")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from fer_train.crop import Fitted
 from fer_train.metrics import Scores, wilson
-from fer_train.provenance import Pictures, Provenance
+from fer_train.provenance import Pictures
 from fer_train.recipe import Recipe
+from fer_train.reporting.epochs import seconds
+from fer_train.reporting.story import Story
+from fer_train.reporting.words import duration, percent, points
 
 FER2013_TRAIN = 28_709
 """Pictures in FER2013's training set: what the data set is known by, whatever its folder is called."""
@@ -51,27 +51,14 @@ down, where L is the root of the box's area. It is fitted so that the face lies 
 overlap with the training pictures' true squares, median (tenth percentile)."""
 
 
-@dataclass(frozen=True)
-class Story:
-    """All that the card is written from. history: rows of `history.csv`; data: what it was evaluated on."""
-
-    recipe: Recipe
-    weights: int
-    history: tuple[dict[str, float], ...]
-    provenance: Provenance
-    data: Pictures
-    split: str
-    scores: Scores
-    crops: dict[str, Fitted]
-
-
 def card(story: Story) -> str:
     """The card as Markdown."""
     recipe = story.recipe
     use = USE.format(count=len(recipe.labels), labels=", ".join(recipe.labels))
     parts = [
         (
-            f"# {recipe.name}\n\n{recipe.title}. {story.weights:,} weights; a {recipe.preprocess.size}x"
+            f"# {recipe.name}\n\n{recipe.title}. {story.document.weights:,} weights, "
+            f"{story.document.macs:,} multiply-accumulates; a {recipe.preprocess.size}x"
             f"{recipe.preprocess.size} {recipe.preprocess.color} face crop in, {len(recipe.labels)} logits out."
         ),
         f"## What it is for, and what it is not for\n\n{use}",
@@ -86,7 +73,7 @@ def card(story: Story) -> str:
 
 def _data(story: Story) -> str:
     starts = story.provenance.starts
-    used = f"Evaluated on `{story.data.name}`, split `{story.split}`: {_pictures(story.data)}."
+    used = f"Evaluated on `{story.data.name}`, split `{story.document.split}`: {_pictures(story.data)}."
     if not starts:
         return f"Which pictures it was trained on was not recorded. {used}\n\n{OTHER_TERMS}"
     train = starts[-1].train
@@ -106,9 +93,7 @@ def _pictures(found: Pictures) -> str:
 
 def _training(story: Story) -> str:
     recipe, fit = story.recipe, story.recipe.fit
-    seconds = sum(row["seconds"] for row in story.history)
-    took = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
-    best = max(story.history, key=lambda row: row["val_accuracy"])
+    best = {"val_accuracy": "accuracy", "val_loss": "loss"}[fit.choose]
     lines = [
         (
             f"- Recipe `{recipe.name}`: architecture `{recipe.model.architecture}`, {fit.optimizer}, learning rate "
@@ -117,8 +102,8 @@ def _training(story: Story) -> str:
         ),
         f"- Changes to training pictures: {_augmentation(recipe)}.",
         (
-            f"- {len(story.history)} epochs in {took}; kept: epoch {best['epoch']:.0f}, "
-            "which was best on the test pictures."
+            f"- {len(story.epochs)} epochs in {duration(seconds(story.epochs))}; kept: epoch {story.epoch}, "
+            f"which had the best {best} on the {story.judge} pictures."
         ),
     ]
     if not story.provenance.starts:
@@ -150,12 +135,13 @@ def _results(story: Story) -> str:
     return "\n".join(
         [
             (
-                f"float32, one pass per picture, `{story.split}` split, n = {scores.n}: **top-1 {scores.top1:.2%}** "
-                f"(95% interval {low:.2%} to {high:.2%}), mean recall of the classes {scores.macro_recall:.1%}, "
+                f"float32, one pass per picture, `{story.document.split}` split, n = {scores.n}: "
+                f"**top-1 {scores.top1:.2%}** (95% interval {low:.2%} to {high:.2%}), "
+                f"mean recall of the classes {scores.macro_recall:.1%}, "
                 f"macro F1 {scores.macro_f1:.1%}, expected calibration error {scores.ece:.3f}."
             ),
             "",
-            _chosen(story),
+            story.chosen + _reported(story),
             "",
             "| label | precision | recall (95%) | F1 | pictures |",
             "|---|---|---|---|---|",
@@ -166,14 +152,12 @@ def _results(story: Story) -> str:
     )
 
 
-def _chosen(story: Story) -> str:
-    """Whether the figure is of pictures that had a say in which weights were kept."""
-    starts = story.provenance.starts
-    if not starts:
-        return "If the epoch was chosen on these same pictures, the figure leans a little to the good side."
-    if starts[-1].test.sha256 == story.data.sha256:
-        return "The epoch was chosen on these same pictures, so the figure leans a little to the good side."
-    return "The epoch was chosen on other pictures than these."
+def _reported(story: Story) -> str:
+    found = story.document.reported
+    if found is None:
+        return ""
+    reached = points(story.document.row.top1 - found.accuracy)
+    return f" Reported for this recipe: {percent(found.accuracy)} ({found.source}); reached here: {reached}."
 
 
 def _interval(scores: Scores, name: str) -> str:
