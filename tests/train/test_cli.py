@@ -180,3 +180,28 @@ def test_help_imports_neither_keras_nor_matplotlib() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "100"}
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_recipe_with_a_support_vector_machine_runs_and_is_reported_like_any_other(
+    keras_ready: None, shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sklearn")
+    changes = [
+        "labels=fer2013",
+        "data.split=official",
+        "data.validation=0.0",
+        "data.test=0.0",
+        "model.architecture=fernet",
+        "model.weights=none",
+        "model.arguments.stem=[4]",
+        "model.arguments.widths=[8]",
+        "preprocess.size=48",
+    ]
+    run = tmp_path / "run"
+    arguments = ["run", "uaslp-resnet50-svm", "--data", str(shapes), "--out", str(run)]
+    assert cli.main([*arguments, *(f"--set={change}" for change in changes)]) == ExitCode.OK
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["rows"][0]["n"] == 28
+    assert metrics["rows"][0]["top1"] > 2 / 7
+    assert json.loads((run / "svm.json").read_text(encoding="utf-8"))["agreement"] >= 0.9
+    assert (run / "report.html").exists()

@@ -79,6 +79,18 @@ def test_the_same_recipe_trains_the_same_weights(
     assert same(tmp_path / "again", trained_run)
 
 
+def test_more_threads_make_the_same_batches_and_end_with_the_run(
+    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_train import batches, fit  # noqa: PLC0415 - Keras
+
+    monkeypatch.setattr(batches, "WORKERS", 3)
+    with pytest.raises(Killed):
+        fit.run(recipe, *drawings, tmp_path, say=kill_at("epoch 1", 1))  # while threads are at work
+    fit.run(recipe, *drawings, tmp_path, resume=True, say=silent)
+    assert same(tmp_path, trained_run)
+
+
 @pytest.mark.parametrize("changes", FEATURES.values(), ids=FEATURES)
 def test_a_killed_run_goes_on_as_if_it_had_not_been(
     drawings: Drawings, tmp_path: Path, changes: tuple[str, ...]

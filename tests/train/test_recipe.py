@@ -95,3 +95,9 @@ def test_an_override_of_an_unknown_key_is_answered_with_the_nearest() -> None:
 def test_an_override_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"fit\.epochs: "):
         parse(SMALL, "fit.epochs=many")
+
+
+@pytest.mark.parametrize("change", ["augmentation.flip=0.5", 'distill.teachers=["runs/large"]'])
+def test_what_a_support_vector_machine_would_ignore_is_refused(change: str) -> None:
+    with pytest.raises(ConfigError, match="would change nothing"):
+        recipes.load("uaslp-resnet50-svm", [change])

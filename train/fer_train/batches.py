@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import keras
 import numpy as np
@@ -17,6 +18,8 @@ from fer_train.recipe import Recipe
 JUDGED_VALUES = 256 * 48 * 48 * 3
 """Values of one validation tensor at most, 7 MB in float32: the pictures may lie on disk, and be more than memory."""
 MOST_JUDGED = 256
+WORKERS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Threads that make batches ahead; where there are two processors, the network needs both."""
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -28,7 +31,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(self, data: Dataset, recipe: Recipe, epoch: int, share: Share | None = None) -> None:
         """Of `epoch`, counted from 0; `share` is this process's part of every batch."""
-        super().__init__()
+        super().__init__(workers=WORKERS)
         self._data, self._recipe, self._epoch = data, recipe, epoch
         self._share = share or Share()
         self._preprocess = Preprocess(recipe.preprocess)

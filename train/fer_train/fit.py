@@ -34,6 +34,7 @@ __all__ = [
     "best_epoch",
     "fresh_model",
     "input_shape",
+    "open_run",
     "run",
     "stopped",
 ]
@@ -65,7 +66,7 @@ def run(  # noqa: PLR0913 - what is learned, from what, where to, and three ways
     chosen epoch). Raises InputError when `out` holds another run, Diverged on a loss that is not a number, OutputError
     when a file cannot be written; the files of the last good epoch are then whole, and `resume` goes on from them.
     """
-    _open_run(recipe, out, resume)
+    open_run(recipe, out, resume)
     options = options or Options()
     with _saying_what_is_kept(out):
         rows = history.read(out / HISTORY) if resume else []
@@ -77,7 +78,11 @@ def run(  # noqa: PLR0913 - what is learned, from what, where to, and three ways
         return _finish(recipe, out, rows)
 
 
-def _open_run(recipe: Recipe, out: Path, resume: bool) -> None:
+def open_run(recipe: Recipe, out: Path, resume: bool) -> None:
+    """Make the folder of a run and write its recipe, or see that it holds the run that is to go on.
+
+    Raises InputError when it holds another one, OutputError when it cannot be written.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,7 +1,7 @@
 """From features to a fitted machine, by scikit-learn, and to the smallest form of it that decides the same.
 
-The machine is fitted on kernel values that are computed here: N * N numbers in float64 in the place of N * F. The
-decisions are the same, and products of whole blocks take minutes where LIBSVM's own, row by row, take hours.
+The machine is fitted on kernel values that are computed here, as products of whole blocks: N * N numbers in float64 in
+the place of the N * F that LIBSVM would hold, and the same decisions.
 """
 
 from __future__ import annotations

@@ -172,6 +172,14 @@ class Recipe(StrictModel):
     distill: Distill | None = None
     reported: Reported | None = None
 
+    @model_validator(mode="after")
+    def _a_support_vector_machine_sees_each_picture_once(self) -> Recipe:
+        if self.svm is not None and self.augmentation != Augmentation():
+            raise ValueError("[svm] fits the pictures as they are: [augmentation] would change nothing; leave it out")
+        if self.svm is not None and self.distill is not None:
+            raise ValueError("[svm] learns from labels: [distill] would change nothing; leave it out")
+        return self
+
 
 def names() -> list[str]:
     """The recipes that ship."""

@@ -65,7 +65,7 @@ def run(
         raise ValueError(f"the recipe {recipe.name} has no table [svm]")
     _require_scikit_learn()
     _check(train)
-    fit._open_run(recipe, out, resume)  # noqa: SLF001 - one way to begin a run folder
+    fit.open_run(recipe, out, resume)
     if not (resume and (out / MODEL).exists()):
         _learn(recipe, recipe.svm, (train, validation), (out, say))
     row = history.read(out / HISTORY)[0]

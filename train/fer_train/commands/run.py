@@ -73,7 +73,12 @@ def _train(arguments: argparse.Namespace, recipe: Recipe, data: Parts, detectors
     options = fit.Options(arguments.devices, arguments.tensorboard, arguments.steps_log)
     if _will_start(recipe, out, resume=arguments.resume):
         provenance.note(out, data.train, data.validation, SystemClock(), data.test)
-    result = fit.run(recipe, data.train, data.validation, out, resume=arguments.resume, say=say, options=options)
+    if recipe.svm:
+        from fer_train import svm  # noqa: PLC0415 - scikit-learn
+
+        result = svm.run(recipe, data.train, data.validation, out, resume=arguments.resume, say=say)
+    else:
+        result = fit.run(recipe, data.train, data.validation, out, resume=arguments.resume, say=say, options=options)
     say(f"kept epoch {result.epoch}: {result.val_accuracy:.2%} on validation; model in {out / fit.MODEL}")
     if detectors:
         say(f"fitting the crop of {', '.join(detector.name for detector in detectors)} to the training pictures")

@@ -169,7 +169,7 @@ def _conv_relus(x: keras.KerasTensor, kernels_and_widths: Sequence[tuple[int, in
 
 
 def _torch() -> keras.initializers.Initializer:
-    """torch's own initial weights, a sixth of He's variance: the report's learning rates belong to them.
+    """Initial weights as torch draws them, a sixth of He's variance: the report's learning rates belong to them.
 
     Before a batch normalisation a smaller kernel learns faster, for only its direction counts; without one, what
     RogleNet flattens would be so large with He's that SGD's first steps at 1e-3 throw the loss beyond 100.
