@@ -35,8 +35,8 @@ class Trial:
 
 
 TRIALS = {
-    "uaslp-cnn": Trial(4, 7000, OTHER_DATA),
-    "uaslp-dnn": Trial(6, 7000, OTHER_DATA),
+    "uaslp-cnn": Trial(5, 14000, OTHER_DATA),
+    "uaslp-dnn": Trial(8, 28709, OTHER_DATA),
     "uaslp-resnet50-svm": Trial(1, 1400, (*OTHER_DATA, "model.weights=none", "preprocess.size=64")),
     "porto-cnn8": Trial(6, 7000),
     "porto-resnet50": Trial(6, 3500, (BFLOAT16,)),

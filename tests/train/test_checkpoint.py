@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,18 @@ from fer_edge.errors import ExitCode, InputError, OutputError
 from fer_train.data import Dataset
 from fer_train.folder import replace
 from fer_train.recipe import Recipe
-from support.tiny_training import TINY, history, silent
+from support.tiny_training import history, silent
 
-FULL = """
-import resource, sys
-from fer_train import backend, cli, training
-from fer_train.commands import run
-backend.require_keras()
-real = training.Training._tell
-def small_disk_after_the_first_epoch(self):
-    real(self)
-    size = {size}
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-training.Training._tell = small_disk_after_the_first_epoch
-sys.exit(cli.main(sys.argv[1:]))
-"""
-"""A disk on which no file can grow beyond `size` bytes, once the first epoch is over."""
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """What a full disk is to a writer: the system refuses to let a file grow."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fails_with(error: Exception) -> Callable[[str], None]:
@@ -72,31 +67,26 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("keras_ready")
 @pytest.mark.parametrize("disk", [(3_000, "checkpoint.npz", 1), (30_000, "best.weights.h5", 2)], ids=["numpy", "HDF5"])
 def test_a_disk_that_is_full_ends_the_run_and_the_last_good_epoch_goes_on(
-    recipe: Recipe,
-    drawings: tuple[Dataset, Dataset],
-    trained_run: Path,
-    shapes: Path,
-    tmp_path: Path,
-    disk: tuple[int, str, int],
+    recipe: Recipe, drawings: tuple[Dataset, Dataset], trained_run: Path, tmp_path: Path, disk: tuple[int, str, int]
 ) -> None:
-    size, file, epoch = disk
     from fer_train import fit  # noqa: PLC0415 - Keras
 
-    changes = [f"--set={key}" for key in (*TINY, "fit.choose=val_loss")]
-    arguments = ["run", "fernet-s", "--data", str(shapes), "--out", str(tmp_path), *changes]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    code = FULL.format(size=size)
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == ExitCode.UNAVAILABLE, done.stderr
-    assert done.stderr.strip().splitlines()[-1] == (
-        f"fer-train: {tmp_path / file} cannot be written: the file is larger than this account may write; "
+    size, file, epoch = disk
+    chosen = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"choose": "val_loss"})})
+    with ExitStack() as until_the_end, pytest.raises(OutputError) as ended:
+
+        def fills_up(line: str) -> None:
+            if line.startswith("epoch 1"):
+                until_the_end.enter_context(no_file_larger_than(size))
+
+        fit.run(chosen, *drawings, tmp_path, say=fills_up)
+    assert str(ended.value) == (
+        f"{tmp_path / file} cannot be written: the file is larger than this account may write; "
         f"the weights of epoch {epoch} are in {tmp_path / fit.CHECKPOINT}; make room, "
         "and the same command with --resume goes on"
     )
+    assert ended.value.exit_code == ExitCode.UNAVAILABLE
     assert not list(tmp_path.glob("new.*"))
-    chosen = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"choose": "val_loss"})})
     fit.run(chosen, *drawings, tmp_path, resume=True, say=silent)
     assert history(tmp_path) == history(trained_run)
 

@@ -79,26 +79,15 @@ def test_the_same_recipe_trains_the_same_weights(
     assert same(tmp_path / "again", trained_run)
 
 
-def test_more_threads_make_the_same_batches_and_end_with_the_run(
-    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("changes", FEATURES.values(), ids=FEATURES)
+def test_a_killed_run_goes_on_as_if_it_had_not_been(
+    drawings: Drawings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: tuple[str, ...]
 ) -> None:
     from fer_train import batches, fit  # noqa: PLC0415 - Keras
 
-    monkeypatch.setattr(batches, "WORKERS", 3)
-    with pytest.raises(Killed):
-        fit.run(recipe, *drawings, tmp_path, say=kill_at("epoch 1", 1))  # while threads are at work
-    fit.run(recipe, *drawings, tmp_path, resume=True, say=silent)
-    assert same(tmp_path, trained_run)
-
-
-@pytest.mark.parametrize("changes", FEATURES.values(), ids=FEATURES)
-def test_a_killed_run_goes_on_as_if_it_had_not_been(
-    drawings: Drawings, tmp_path: Path, changes: tuple[str, ...]
-) -> None:
-    from fer_train import fit  # noqa: PLC0415 - Keras
-
     recipe = load_recipe("fernet-s", [*TINY, *changes])
     fit.run(recipe, *drawings, tmp_path / "whole", say=silent)
+    monkeypatch.setattr(batches, "WORKERS", 3)  # more threads make the same batches, and end with the run
     killed = tmp_path / "killed"
     with pytest.raises(Killed):
         fit.run(recipe, *drawings, killed, say=kill_at("epoch 2", 1))  # within the third epoch

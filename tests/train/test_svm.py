@@ -15,7 +15,7 @@ from fer_edge.errors import InputError, RuntimeUnavailable
 from fer_edge.preprocess import Preprocess
 from fer_edge.runtimes import open_runtime
 from fer_train.data import Dataset
-from fer_train.recipe import Recipe, Svm
+from fer_train.recipe import Augmentation, Recipe, Svm
 from support.blobs import Blobs, blobs, learned
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def kill_at(part: str) -> Callable[[str], None]:
 @pytest.fixture(scope="module")
 def with_svm(recipe: Recipe) -> Recipe:
     """The tiny recipe, its net taken as a trunk whose features a machine is fitted on."""
-    return recipe.model_copy(update={"svm": Svm()})
+    return recipe.model_copy(update={"svm": Svm(), "augmentation": Augmentation()})
 
 
 @pytest.fixture(scope="module")

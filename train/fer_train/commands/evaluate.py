@@ -78,9 +78,9 @@ def wanted(arguments: argparse.Namespace, recipe: Recipe, say: Say) -> Dataset:
         return load(arguments, recipe, arguments.split, say)
     from fer_train import parts  # noqa: PLC0415 - OpenCV
 
-    found = parts.dealt(arguments.data, recipe, getattr(arguments, "limit", None), say).test
     dealt = recipe.data
     say(f"{TEST} is the share that the recipe sets aside: {dealt.test:.0%} of all, drawn by seed {dealt.seed}")
+    found = parts.dealt(arguments.data, recipe, getattr(arguments, "limit", None), say).test
     tell(TEST, found, say)
     return found
 
