@@ -73,13 +73,14 @@ def test_a_disk_that_is_full_ends_the_run_and_the_last_good_epoch_goes_on(
 
     size, file, epoch = disk
     chosen = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"choose": "val_loss"})})
-    with ExitStack() as until_the_end, pytest.raises(OutputError) as ended:
+    with ExitStack() as until_the_end:
 
         def fills_up(line: str) -> None:
             if line.startswith("epoch 1"):
                 until_the_end.enter_context(no_file_larger_than(size))
 
-        fit.run(chosen, *drawings, tmp_path, say=fills_up)
+        with pytest.raises(OutputError) as ended:
+            fit.run(chosen, *drawings, tmp_path, say=fills_up)
     assert str(ended.value) == (
         f"{tmp_path / file} cannot be written: the file is larger than this account may write; "
         f"the weights of epoch {epoch} are in {tmp_path / fit.CHECKPOINT}; make room, "

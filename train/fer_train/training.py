@@ -11,6 +11,7 @@ import keras
 from numpy.typing import NDArray
 
 from fer_edge.clock import perf_s
+from fer_edge.errors import InputError
 from fer_edge.preprocess import Preprocess
 from fer_train import checkpoint, distill, ema, history, losses, optimizers
 from fer_train.batches import Batches, predicted, steps_per_epoch
@@ -47,11 +48,16 @@ class Training:
     def __init__(
         self, recipe: Recipe, data: tuple[Dataset, Dataset], out: Path, rows: list[Row], where: tuple[Devices, Say]
     ) -> None:
-        """Begun anew, or restored to where `rows` end. data: to train on, and to choose the epoch by."""
+        """Begun anew, or restored to where `rows` end. data: to train on, and to choose the epoch by.
+
+        Raises InputError for fewer pictures than devices.
+        """
         self._recipe, self._fit, self._out, self._rows = recipe, recipe.fit, out, rows
         self._train, self._validation = data
         self._devices, self._say = where
         self._steps = steps_per_epoch(len(self._train), self._fit.batch, self._devices.count)
+        if not self._steps:
+            raise InputError(f"{len(self._train)} pictures are too few for {self._devices.count} devices")
         keras.utils.set_random_seed(self._fit.seed)
         with self._devices.scope():
             self._student = self._network()
