@@ -23,7 +23,7 @@ FILE_MODE = 0o644
 
 
 def check_target(out: Path, *, force: bool) -> None:
-    """Refuse, before minutes are spent, a place where the bundle could not be put.
+    """Refuse, before minutes are spent, a place where the bundle could not be put; folders above it are made.
 
     Raises UsageError when something is there that may not be replaced, OutputError when nothing can be written.
     """
@@ -33,9 +33,8 @@ def check_target(out: Path, *, force: bool) -> None:
             raise UsageError(f"{out} exists; choose another place" + (" or replace it with --force" if bundle else ""))
         if not bundle:
             raise UsageError(f"{out} is not a bundle, so --force does not replace it; choose another place")
-    if not out.parent.is_dir():
-        raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with _beside(out):
             pass
     except OSError as error:

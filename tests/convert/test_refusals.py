@@ -176,8 +176,15 @@ def test_force_does_not_replace_what_is_no_bundle(
     assert (out / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
-def test_a_folder_that_does_not_exist(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no folder" in refused(capsys, 69, run, "--calibrate", data, "--out", out / "deep" / "er")
+def test_folders_above_the_bundle_are_made(out: Path) -> None:
+    write.check_target(out / "deep" / "er", force=False)
+    assert list((out / "deep").iterdir()) == []
+
+
+def test_a_folder_below_a_file(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out.write_text("a file", encoding="utf-8")
+    sentence = refused(capsys, 69, run, "--calibrate", data, "--out", out / "deep" / "er")
+    assert "cannot be written: Not a directory" in sentence
 
 
 def test_a_result_that_cannot_be_written_is_told_at_once(
