@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_train import kernel_fit
 from fer_train.data import Dataset
 from fer_train.recipe import Svm
+from fer_train.svm import fitting
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def scikit_learn(found: Blobs) -> tuple[NDArray[np.float64], Any]:
     return scaled, svc.fit(scaled, found.targets)
 
 
-def learned(found: Blobs, svm: Svm | None = None) -> kernel_fit.Learned:
+def learned(found: Blobs, svm: Svm | None = None) -> fitting.Learned:
     """Ours."""
     data = _dataset(found.targets, found.classes, 0), _dataset(found.other_targets, found.classes, 1)
-    return kernel_fit.learn(svm or Svm(), (found.features, found.others), data, lambda _: None)
+    return fitting.learn(svm or Svm(), (found.features, found.others), data, lambda _: None)
 
 
 def _dataset(targets: NDArray[np.int64], classes: int, part: int) -> Dataset:

@@ -7,7 +7,7 @@ import pytest
 
 from fer_edge.labels import FER2013
 from fer_edge.types import Image
-from fer_train.augment import augment, mix
+from fer_train.learning.augment import augment, mix
 from fer_train.recipe import Augmentation
 from support.shapes import shape
 

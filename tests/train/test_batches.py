@@ -33,7 +33,7 @@ class OnDisk:
 
 
 def test_batches_cover_every_picture_once_per_epoch(recipe: Recipe, drawings: tuple[Dataset, Dataset]) -> None:
-    from fer_train.batches import Batches  # noqa: PLC0415 - Keras
+    from fer_train.learning.batches import Batches  # noqa: PLC0415 - Keras
 
     train = drawings[0]
     batches = Batches(train, recipe, epoch=1)
@@ -42,7 +42,7 @@ def test_batches_cover_every_picture_once_per_epoch(recipe: Recipe, drawings: tu
 
 
 def test_another_epoch_has_another_order_and_other_changes(recipe: Recipe, drawings: tuple[Dataset, Dataset]) -> None:
-    from fer_train.batches import Batches  # noqa: PLC0415 - Keras
+    from fer_train.learning.batches import Batches  # noqa: PLC0415 - Keras
 
     first, again, other = (Batches(drawings[0], recipe, epoch) for epoch in (0, 0, 1))
     assert np.array_equal(first[1][0], again[1][0])
@@ -50,7 +50,7 @@ def test_another_epoch_has_another_order_and_other_changes(recipe: Recipe, drawi
 
 
 def test_hosts_have_their_parts_of_the_same_batch(recipe: Recipe, drawings: tuple[Dataset, Dataset]) -> None:
-    from fer_train.batches import Batches, Share  # noqa: PLC0415 - Keras
+    from fer_train.learning.batches import Batches, Share  # noqa: PLC0415 - Keras
 
     whole = Batches(drawings[0], recipe, 0, Share(4))
     parts = [Batches(drawings[0], recipe, 0, Share(4, host, 2)) for host in range(2)]
@@ -61,7 +61,7 @@ def test_hosts_have_their_parts_of_the_same_batch(recipe: Recipe, drawings: tupl
 
 @pytest.mark.parametrize(("count", "devices", "sizes"), [(10, 1, [4, 4, 2]), (11, 2, [4, 4, 2]), (9, 2, [4, 4])])
 def test_every_batch_parts_evenly_over_the_devices(recipe: Recipe, count: int, devices: int, sizes: list[int]) -> None:
-    from fer_train.batches import Batches, Share  # noqa: PLC0415 - Keras
+    from fer_train.learning.batches import Batches, Share  # noqa: PLC0415 - Keras
 
     images, targets = np.zeros((count, 48, 48), dtype=np.uint8), np.zeros(count, dtype=np.int64)
     data = Dataset(images, targets, recipe.labels, ("x",) * count, "here")
@@ -73,7 +73,7 @@ def test_every_batch_parts_evenly_over_the_devices(recipe: Recipe, count: int, d
 def test_pictures_from_disk_are_judged_a_batch_at_a_time() -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train import batches  # noqa: PLC0415 - Keras
+    from fer_train.learning import batches  # noqa: PLC0415 - Keras
 
     spec = load_recipe("buffalo-cnn").preprocess.model_copy(update={"size": 224})
     images = np.random.default_rng(0).integers(0, 256, (30, 224, 224, 3), dtype=np.uint8)
@@ -87,7 +87,7 @@ def test_pictures_from_disk_are_judged_a_batch_at_a_time() -> None:
 def test_fewer_pictures_than_devices_are_judged_all_the_same() -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train import batches  # noqa: PLC0415 - Keras
+    from fer_train.learning import batches  # noqa: PLC0415 - Keras
 
     spec = load_recipe("fernet-s").preprocess
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)

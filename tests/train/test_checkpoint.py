@@ -104,7 +104,7 @@ def small(keras_ready: None) -> Any:
 
 
 def test_a_checkpoint_brings_back_weights_optimizer_and_epoch(small: Any, tmp_path: Path) -> None:
-    from fer_train import checkpoint  # noqa: PLC0415 - Keras
+    from fer_train.learning import checkpoint  # noqa: PLC0415 - Keras
 
     small.train_on_batch(np.ones((4, 3)), np.ones((4, 2)))
     kept = checkpoint.values([*small.variables, *small.optimizer.variables])
@@ -119,7 +119,7 @@ def test_a_checkpoint_brings_back_weights_optimizer_and_epoch(small: Any, tmp_pa
 def test_a_checkpoint_of_another_network_is_refused(small: Any, tmp_path: Path) -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train import checkpoint  # noqa: PLC0415 - Keras
+    from fer_train.learning import checkpoint  # noqa: PLC0415 - Keras
 
     checkpoint.save(tmp_path / "c.npz", small, small.optimizer, 1)
     sgd = keras.optimizers.SGD()
@@ -130,7 +130,7 @@ def test_a_checkpoint_of_another_network_is_refused(small: Any, tmp_path: Path) 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 and no more", b"text"])
 def test_a_damaged_checkpoint_is_named(keras_ready: None, tmp_path: Path, damage: bytes) -> None:
-    from fer_train import checkpoint  # noqa: PLC0415 - Keras
+    from fer_train.learning import checkpoint  # noqa: PLC0415 - Keras
 
     (tmp_path / "c.npz").write_bytes(damage)
     with pytest.raises(InputError, match=r"c\.npz is not a checkpoint"):

@@ -33,7 +33,7 @@ def test_a_teacher_sees_the_picture_as_its_own_preprocessing_makes_it(
 ) -> None:
     from keras import ops  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.distill import translated  # noqa: PLC0415 - Keras
+    from fer_train.learning.distill import translated  # noqa: PLC0415 - Keras
 
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     if given.color == "gray":  # what a grey picture shows to a network that wants colours
@@ -47,7 +47,7 @@ def test_a_teacher_sees_the_picture_as_its_own_preprocessing_makes_it(
 def test_a_teacher_of_another_size_sees_the_picture_resized() -> None:
     from keras import ops  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.distill import translated  # noqa: PLC0415 - Keras
+    from fer_train.learning.distill import translated  # noqa: PLC0415 - Keras
 
     ramp = np.tile(np.linspace(0, 255, 32).astype(np.uint8), (32, 1))
     for size in (16, 64):
@@ -62,9 +62,9 @@ def test_the_teachers_word_is_the_mean_of_their_softened_probabilities(
 ) -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.distill import with_teachers as joined  # noqa: PLC0415 - Keras
     from fer_train.evaluate import open_trained  # noqa: PLC0415 - Keras
-    from fer_train.network import fresh_model  # noqa: PLC0415 - Keras
+    from fer_train.learning.distill import with_teachers as joined  # noqa: PLC0415 - Keras
+    from fer_train.learning.network import fresh_model  # noqa: PLC0415 - Keras
 
     student = fresh_model(recipe)
     model = joined(student, with_teachers(recipe, trained_run, trained_run))
@@ -81,8 +81,8 @@ def test_the_teachers_word_is_the_mean_of_their_softened_probabilities(
 def test_labels_in_another_order_are_matched_by_name(recipe: Recipe, drawings: Drawings, trained_run: Path) -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.distill import with_teachers as joined  # noqa: PLC0415 - Keras
-    from fer_train.network import fresh_model  # noqa: PLC0415 - Keras
+    from fer_train.learning.distill import with_teachers as joined  # noqa: PLC0415 - Keras
+    from fer_train.learning.network import fresh_model  # noqa: PLC0415 - Keras
 
     turned = recipe.model_copy(update={"labels": recipe.labels[::-1]})
     tensor = Preprocess(recipe.preprocess).tensor(drawings[1].images[:4])

@@ -32,7 +32,7 @@ def test_the_kept_weights_are_the_running_mean_over_the_steps(recipe: Recipe, tm
     """Two steps of a known size: the mean starts at the first and moves a fifth of the way to the second."""
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.optimizers import Schedule, optimizer, plan  # noqa: PLC0415 - Keras
+    from fer_train.learning.optimizers import Schedule, optimizer, plan  # noqa: PLC0415 - Keras
 
     wanted = recipe.fit.model_copy(
         update={"ema": 0.8, "schedule": "constant", "learning_rate": 1.0, "momentum": 0.0, "nesterov": False}
@@ -60,8 +60,8 @@ def nested() -> Any:
 def test_batch_statistics_are_those_of_the_training_pictures(
     nested: Any, recipe: Recipe, drawings: tuple[Dataset, Dataset]
 ) -> None:
-    from fer_train import ema  # noqa: PLC0415 - Keras
-    from fer_train.batches import Batches  # noqa: PLC0415 - Keras
+    from fer_train.learning import ema  # noqa: PLC0415 - Keras
+    from fer_train.learning.batches import Batches  # noqa: PLC0415 - Keras
 
     batches = Batches(drawings[0], recipe, 0)
     assert ema.settle(nested, batches) == 3
@@ -72,8 +72,8 @@ def test_batch_statistics_are_those_of_the_training_pictures(
 
 
 def test_frozen_batch_statistics_stay(nested: Any, recipe: Recipe, drawings: tuple[Dataset, Dataset]) -> None:
-    from fer_train import ema  # noqa: PLC0415 - Keras
-    from fer_train.batches import Batches  # noqa: PLC0415 - Keras
+    from fer_train.learning import ema  # noqa: PLC0415 - Keras
+    from fer_train.learning.batches import Batches  # noqa: PLC0415 - Keras
 
     nested.layers[0].trainable = False
     assert ema.settle(nested, Batches(drawings[0], recipe, 0)) == 0

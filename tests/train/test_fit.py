@@ -74,7 +74,8 @@ def test_the_loss_falls(trained_run: Path) -> None:
 def test_a_killed_run_goes_on_as_if_it_had_not_been(
     drawings: Drawings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: tuple[str, ...]
 ) -> None:
-    from fer_train import batches, fit  # noqa: PLC0415 - Keras
+    from fer_train import fit  # noqa: PLC0415 - Keras
+    from fer_train.learning import batches  # noqa: PLC0415 - Keras
 
     recipe = load_recipe("fernet-s", [*TINY, *changes])
     fit.run(recipe, *drawings, tmp_path / "whole", say=silent)
@@ -91,8 +92,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
 def test_a_kill_after_any_file_of_an_epoch_loses_nothing(
     recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: int
 ) -> None:
-    from fer_train import checkpoint, fit, folder, training  # noqa: PLC0415 - Keras
+    from fer_train import fit, folder  # noqa: PLC0415 - Keras
     from fer_train import history as curves  # noqa: PLC0415 - with the others
+    from fer_train.learning import checkpoint, training  # noqa: PLC0415 - Keras
 
     written: list[str] = []
     real = folder.replace
@@ -114,7 +116,7 @@ def test_a_kill_after_any_file_of_an_epoch_loses_nothing(
 
 
 def test_fewer_pictures_than_devices_are_refused(recipe: Recipe, drawings: Drawings, tmp_path: Path) -> None:
-    from fer_train import parallel, training  # noqa: PLC0415 - Keras
+    from fer_train.learning import parallel, training  # noqa: PLC0415 - Keras
 
     few = drawings[0].subset([0, 1, 2])
     with pytest.raises(InputError, match="3 pictures are too few for 4 devices"):
@@ -154,7 +156,8 @@ def test_a_run_that_gets_no_better_ends_before_its_last_epoch(drawings: Drawings
 def test_a_loss_that_is_no_number_stops_the_run_at_that_batch_and_keeps_the_last_good_weights(
     recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fer_train import batches, fit  # noqa: PLC0415 - Keras
+    from fer_train import fit  # noqa: PLC0415 - Keras
+    from fer_train.learning import batches  # noqa: PLC0415 - Keras
 
     real = batches.Batches.__getitem__
 
@@ -197,7 +200,8 @@ def test_a_run_of_another_recipe_is_not_resumed(recipe: Recipe, drawings: Drawin
 
 
 def test_frozen_layers_stay_as_they_were_drawn_also_after_a_resume(drawings: Drawings, tmp_path: Path) -> None:
-    from fer_train import fit, network  # noqa: PLC0415 - Keras
+    from fer_train import fit  # noqa: PLC0415 - Keras
+    from fer_train.learning import network  # noqa: PLC0415 - Keras
 
     recipe = load_recipe("fernet-s", [*TINY, "model.frozen=1"])
     with pytest.raises(Killed):

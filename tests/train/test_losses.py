@@ -24,7 +24,7 @@ WEIGHTS = np.array([1.0, 4.0, 0.5, 1.0, 1.0, 1.0, 1.0])
 
 def loss(*changes: str, targets: Any = TARGETS, outputs: Any = LOGITS, **more: Any) -> float:
     """The batch's loss with fernet-s, without its label smoothing unless told."""
-    from fer_train.losses import TrainingLoss  # noqa: PLC0415 - Keras
+    from fer_train.learning.losses import TrainingLoss  # noqa: PLC0415 - Keras
 
     recipe = load_recipe("fernet-s", ["fit.label_smoothing=0.0", *changes])
     recipe = recipe.model_copy(update={"distill": more.pop("distill", None)})
@@ -91,7 +91,7 @@ def test_a_teacher_that_says_otherwise_costs_the_divergence_at_the_temperature()
 
 
 def test_accuracy_looks_at_the_student_only() -> None:
-    from fer_train.losses import accuracy  # noqa: PLC0415 - Keras
+    from fer_train.learning.losses import accuracy  # noqa: PLC0415 - Keras
 
     right = np.concatenate([TARGETS, -100.0 * TARGETS], axis=-1)
     assert float(accuracy(CLASSES)(TARGETS, right)) == 1.0
@@ -99,7 +99,7 @@ def test_accuracy_looks_at_the_student_only() -> None:
 
 
 def test_an_epoch_is_judged_by_the_plain_crossentropy_of_the_true_labels() -> None:
-    from fer_train.losses import judged  # noqa: PLC0415 - Keras
+    from fer_train.learning.losses import judged  # noqa: PLC0415 - Keras
 
     logits = np.array([[math.log(3.0), 0.0], [math.log(3.0), 0.0]], dtype=np.float32)
     value, share = judged(logits, np.array([0, 1], dtype=np.int64))
@@ -108,7 +108,7 @@ def test_an_epoch_is_judged_by_the_plain_crossentropy_of_the_true_labels() -> No
 
 
 def test_rare_labels_weigh_more_when_classes_are_balanced(recipe: Recipe) -> None:
-    from fer_train.losses import class_weights  # noqa: PLC0415 - Keras
+    from fer_train.learning.losses import class_weights  # noqa: PLC0415 - Keras
 
     targets = np.array([0] * 6 + [1] * 2, dtype=np.int64)
     data = Dataset(np.zeros((8, 48, 48), dtype=np.uint8), targets, ("a", "b"), ("x",) * 8, "here")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("keras_ready")
 def drawn(recipe: Recipe, keras_seed: int, seed: int = 1) -> list[Any]:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.network import draw_weights, fresh_model  # noqa: PLC0415 - Keras
+    from fer_train.learning.network import draw_weights, fresh_model  # noqa: PLC0415 - Keras
 
     keras.utils.set_random_seed(keras_seed)
     model = fresh_model(recipe)
@@ -51,7 +51,7 @@ INITIALIZERS = {
 def test_draws_are_distributed_as_keras_own(name: str, kind: str) -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.network import draw_weights  # noqa: PLC0415 - Keras
+    from fer_train.learning.network import draw_weights  # noqa: PLC0415 - Keras
 
     keras.utils.set_random_seed(5)
     initializer = keras.initializers.get({"class_name": name, "config": INITIALIZERS[name]})
@@ -76,7 +76,7 @@ def test_draws_are_distributed_as_keras_own(name: str, kind: str) -> None:
 def test_weights_that_start_as_constants_stay() -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.network import draw_weights  # noqa: PLC0415 - Keras
+    from fer_train.learning.network import draw_weights  # noqa: PLC0415 - Keras
 
     model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
     before = model.get_weights()
@@ -88,7 +88,7 @@ def test_weights_that_start_as_constants_stay() -> None:
 def test_dropout_within_a_nested_model_repeats_with_seed_and_epoch() -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train.network import reseed  # noqa: PLC0415 - Keras
+    from fer_train.learning.network import reseed  # noqa: PLC0415 - Keras
 
     inner = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5)])
     model = keras.Sequential([keras.Input((64,)), inner, keras.layers.Dropout(0.5)])

@@ -16,7 +16,7 @@ def fit(**changes: object) -> Fit:
 
 def rates(wanted: Fit, *val_losses: float) -> list[float]:
     """The rate of the last step of each epoch, with these validation losses so far."""
-    from fer_train.optimizers import Schedule, plan  # noqa: PLC0415 - Keras
+    from fer_train.learning.optimizers import Schedule, plan  # noqa: PLC0415 - Keras
 
     history = [{"val_loss": value} for value in val_losses]
     return [
@@ -70,7 +70,7 @@ def test_a_plateau_falls_where_keras_own_callback_falls() -> None:
 
 
 def test_adam_then_sgd_goes_over_at_the_beginning_of_that_epoch_with_a_schedule_of_its_own() -> None:
-    from fer_train.optimizers import plan  # noqa: PLC0415 - Keras
+    from fer_train.learning.optimizers import plan  # noqa: PLC0415 - Keras
 
     wanted = fit(optimizer="adam-then-sgd", switch_epoch=4, sgd_rate=0.2, schedule="step", step_epochs=2, factor=0.5)
     assert [plan(wanted, epoch, []).kind for epoch in range(8)] == ["adam"] * 3 + ["sgd"] * 5
@@ -78,7 +78,7 @@ def test_adam_then_sgd_goes_over_at_the_beginning_of_that_epoch_with_a_schedule_
 
 
 def test_another_rate_goes_on_with_the_momentum_and_another_optimizer_does_not() -> None:
-    from fer_train.optimizers import plan  # noqa: PLC0415 - Keras
+    from fer_train.learning.optimizers import plan  # noqa: PLC0415 - Keras
 
     wanted = fit(optimizer="adam-then-sgd", switch_epoch=4, schedule="plateau", patience=1)
     worse = [{"val_loss": value} for value in (1.0, 2.0, 3.0)]
@@ -94,7 +94,7 @@ def test_decay_takes_its_share_off_kernels_and_off_nothing_else(name: str) -> No
     import keras  # noqa: PLC0415 - takes seconds to import
     import numpy as np  # noqa: PLC0415 - with it
 
-    from fer_train.optimizers import Schedule, optimizer, plan  # noqa: PLC0415 - Keras
+    from fer_train.learning.optimizers import Schedule, optimizer, plan  # noqa: PLC0415 - Keras
 
     wanted = fit(optimizer=name, schedule="constant", learning_rate=0.5, weight_decay=0.1)
     what = plan(wanted, 0, [])
@@ -106,7 +106,7 @@ def test_decay_takes_its_share_off_kernels_and_off_nothing_else(name: str) -> No
 
 
 def test_momentum_is_nesterovs_or_plain_as_told() -> None:
-    from fer_train.optimizers import Schedule, optimizer, plan  # noqa: PLC0415 - Keras
+    from fer_train.learning.optimizers import Schedule, optimizer, plan  # noqa: PLC0415 - Keras
 
     for nesterov in (True, False):
         wanted = fit(nesterov=nesterov, momentum=0.8)

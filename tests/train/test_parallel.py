@@ -38,7 +38,7 @@ def test_more_devices_than_there_are_is_a_usage_error(
 
 
 def test_a_batch_that_does_not_part_evenly_is_refused(keras_ready: None) -> None:
-    from fer_train.parallel import Devices  # noqa: PLC0415 - Keras
+    from fer_train.learning.parallel import Devices  # noqa: PLC0415 - Keras
 
     Devices(4).check(32)
     with pytest.raises(ConfigError, match=r"fit\.batch = 32 does not part evenly over 3 devices"):
@@ -46,7 +46,7 @@ def test_a_batch_that_does_not_part_evenly_is_refused(keras_ready: None) -> None
 
 
 def test_torch_trains_on_one_device(keras_ready: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_train import parallel  # noqa: PLC0415 - Keras
+    from fer_train.learning import parallel  # noqa: PLC0415 - Keras
 
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     with parallel.over(None) as devices:
@@ -66,7 +66,7 @@ def test_torch_trains_on_one_device(keras_ready: None, monkeypatch: pytest.Monke
 def test_several_hosts_under_tensorflow_are_refused(
     keras_ready: None, monkeypatch: pytest.MonkeyPatch, config: str, error: type[Exception], sentence: str
 ) -> None:
-    from fer_train import parallel  # noqa: PLC0415 - Keras
+    from fer_train.learning import parallel  # noqa: PLC0415 - Keras
 
     monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(error, match=sentence), parallel.over(None):
@@ -76,7 +76,7 @@ def test_several_hosts_under_tensorflow_are_refused(
 def test_further_hosts_keep_their_own_folder(
     keras_ready: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from fer_train import parallel  # noqa: PLC0415 - Keras
+    from fer_train.learning import parallel  # noqa: PLC0415 - Keras
 
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     for number, folder in (("0", tmp_path), ("1", tmp_path / "host-1")):

@@ -53,7 +53,7 @@ def with_svm(recipe: Recipe) -> Recipe:
 @pytest.fixture(scope="module")
 def finished(keras_ready: None, with_svm: Recipe, drawings: Drawings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of it."""
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     run = tmp_path_factory.mktemp("svm") / "run"
     svm.run(with_svm, *drawings, run, say=silent)
@@ -70,12 +70,12 @@ def layered(found: Blobs, monkeypatch: pytest.MonkeyPatch, wanted: float) -> ker
     """Our machine as layers behind a trunk that leaves features as they are."""
     import keras  # noqa: PLC0415 - takes seconds to import
 
-    from fer_train import kernel_fit  # noqa: PLC0415 - as Keras
-    from fer_train.kernel_layers import classifier  # noqa: PLC0415 - Keras
+    from fer_train.svm import fitting  # noqa: PLC0415 - as Keras
+    from fer_train.svm.layers import classifier  # noqa: PLC0415 - Keras
 
-    monkeypatch.setattr(kernel_fit, "WANTED", wanted)
+    monkeypatch.setattr(fitting, "WANTED", wanted)
     inputs = keras.Input((found.features.shape[1],))
-    form = kernel_fit.compact(learned(found), silent)
+    form = fitting.compact(learned(found), silent)
     assert (form.directions is None) == (wanted > 1.0)
     return classifier(keras.Model(inputs, keras.layers.Identity()(inputs)), form)
 
@@ -133,12 +133,12 @@ def test_layers_say_what_scikit_learn_says(classes: int, wanted: float, monkeypa
 
 
 def test_logits_are_those_of_the_formula_and_equal_votes_occur(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_train import kernel, kernel_fit  # noqa: PLC0415 - as Keras
+    from fer_train.svm import fitting, kernel  # noqa: PLC0415 - Keras
 
     cloud = blobs(classes=7, spread=20.0)
     found = learned(cloud)
     model = layered(cloud, monkeypatch, 1.1)
-    form = kernel_fit.compact(found, silent)
+    form = fitting.compact(found, silent)
     decisions = found.machine.decisions(kernel.rbf(found.held_out.products, found.held_out.squares, found.squares))
     votes = np.sort(kernel._votes(decisions, 7), axis=1)
     assert (votes[:, -1] == votes[:, -2]).sum() >= 3
@@ -148,7 +148,7 @@ def test_logits_are_those_of_the_formula_and_equal_votes_occur(monkeypatch: pyte
 def test_a_killed_run_finds_its_features_again(
     with_svm: Recipe, drawings: Drawings, finished: Path, tmp_path: Path
 ) -> None:
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     with pytest.raises(Killed):
         svm.run(with_svm, *drawings, tmp_path, say=kill_at("fitting the support vector machine"))
@@ -162,7 +162,7 @@ def test_a_killed_run_finds_its_features_again(
 def test_features_that_were_cut_off_are_completed_as_they_would_have_been(
     with_svm: Recipe, drawings: Drawings, tmp_path: Path
 ) -> None:
-    from fer_train import features  # noqa: PLC0415 - Keras
+    from fer_train.svm import features  # noqa: PLC0415 - Keras
 
     trunk = features.trunk(with_svm)
     whole = np.array(features.compute(trunk, drawings[0], with_svm, tmp_path, silent))
@@ -175,7 +175,7 @@ def test_features_that_were_cut_off_are_completed_as_they_would_have_been(
 
 
 def test_features_of_other_pictures_are_not_taken(with_svm: Recipe, drawings: Drawings, tmp_path: Path) -> None:
-    from fer_train import features  # noqa: PLC0415 - Keras
+    from fer_train.svm import features  # noqa: PLC0415 - Keras
 
     trunk = features.trunk(with_svm)
     for part in drawings:
@@ -184,7 +184,7 @@ def test_features_of_other_pictures_are_not_taken(with_svm: Recipe, drawings: Dr
 
 
 def test_resuming_a_finished_run_changes_nothing(with_svm: Recipe, drawings: Drawings, finished: Path) -> None:
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     before = (finished / "model.keras").read_bytes()
     result = svm.run(with_svm, *drawings, finished, resume=True, say=silent)
@@ -195,7 +195,7 @@ def test_resuming_a_finished_run_changes_nothing(with_svm: Recipe, drawings: Dra
 def test_a_model_that_does_not_follow_is_kept_with_a_warning(
     with_svm: Recipe, drawings: Drawings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     monkeypatch.setattr(svm, "WANTED", 1.1)
     said: list[str] = []
@@ -211,14 +211,14 @@ def only(data: Dataset, *classes: int, few: int | None = None) -> Dataset:
 
 
 def test_pictures_of_one_class_are_refused(with_svm: Recipe, drawings: Drawings, tmp_path: Path) -> None:
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     with pytest.raises(InputError, match="the training pictures have only happy"):
         svm.run(with_svm, only(drawings[0], 3), drawings[1], tmp_path, say=silent)
 
 
 def test_a_class_of_one_picture_is_refused_by_name(with_svm: Recipe, drawings: Drawings, tmp_path: Path) -> None:
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     with pytest.raises(InputError, match="2 training pictures of every class at least, found too few: surprise 1"):
         svm.run(with_svm, only(drawings[0], 0, 1, 2, 3, 4, 6, 5, few=1), drawings[1], tmp_path, say=silent)
@@ -227,7 +227,7 @@ def test_a_class_of_one_picture_is_refused_by_name(with_svm: Recipe, drawings: D
 def test_a_missing_scikit_learn_names_the_extra(
     with_svm: Recipe, drawings: Drawings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(RuntimeUnavailable, match=r"needs scikit-learn: pip install 'fer-edge\[train\]'"):
@@ -235,7 +235,7 @@ def test_a_missing_scikit_learn_names_the_extra(
 
 
 def test_a_folder_that_holds_a_run_is_refused(with_svm: Recipe, drawings: Drawings, finished: Path) -> None:
-    from fer_train import svm  # noqa: PLC0415 - Keras
+    from fer_train.svm import machine as svm  # noqa: PLC0415 - Keras
 
     with pytest.raises(InputError, match="already holds a run; pass --resume"):
         svm.run(with_svm, *drawings, finished, say=silent)

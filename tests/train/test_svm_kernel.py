@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_train import kernel, kernel_fit
 from fer_train.recipe import Svm
+from fer_train.svm import fitting, kernel
 from support.blobs import Blobs, blobs, learned, scikit_learn
 
 pytest.importorskip("sklearn")
@@ -23,7 +23,7 @@ def cloud(request: pytest.FixtureRequest) -> Blobs:
 
 def test_gamma_and_scaler_are_those_of_scikit_learn(cloud: Blobs) -> None:
     scaled, svc = scikit_learn(cloud)
-    points, gamma = kernel_fit.standardised(cloud.features, Svm())
+    points, gamma = fitting.standardised(cloud.features, Svm())
     assert gamma == pytest.approx(svc._gamma, rel=1e-9)
     assert np.allclose(points.take(slice(None)), np.sqrt(gamma) * scaled, atol=1e-9)
 
@@ -31,7 +31,7 @@ def test_gamma_and_scaler_are_those_of_scikit_learn(cloud: Blobs) -> None:
 def test_a_feature_that_never_varies_stays_zero() -> None:
     cloud = blobs(classes=2)
     cloud.features[:, 3] = 5.0
-    points, gamma = kernel_fit.standardised(cloud.features, Svm())
+    points, gamma = fitting.standardised(cloud.features, Svm())
     assert (points.take(slice(None))[:, 3] == 0.0).all()
     assert gamma > 1.0 / cloud.features.shape[1]
 
@@ -39,7 +39,7 @@ def test_a_feature_that_never_varies_stays_zero() -> None:
 @pytest.mark.parametrize(("asked", "expected"), [("auto", 1.0 / 200), (0.25, 0.25)])
 def test_gamma_can_be_given(asked: object, expected: float) -> None:
     svm = Svm.model_validate({"gamma": asked})
-    assert kernel_fit.standardised(blobs(classes=2).features, svm)[1] == expected
+    assert fitting.standardised(blobs(classes=2).features, svm)[1] == expected
 
 
 def test_decisions_and_votes_are_those_of_scikit_learn(cloud: Blobs) -> None:
@@ -95,7 +95,7 @@ def test_half_as_many_directions_as_pictures_lose_almost_nothing_and_few_lose_mo
     assert _agreement(found, half[:, :1]) < 0.9
 
 
-def _agreement(found: kernel_fit.Learned, sums: NDArray[np.float64]) -> float:
+def _agreement(found: fitting.Learned, sums: NDArray[np.float64]) -> float:
     products = (found.held_out.products @ sums) @ (found.products @ sums).T
     values = kernel.rbf(products, found.held_out.squares, found.squares)
     said = kernel.predicted(found.machine.decisions(values), found.machine.classes)
@@ -112,8 +112,8 @@ def test_directions_of_the_decisions_keep_more_of_them_than_those_of_most_varian
 
 def test_the_least_directions_that_reach_what_is_wanted_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     found, said = learned(blobs(classes=7, spread=6.0)), list[str]()
-    monkeypatch.setattr(kernel_fit, "WANTED", 0.9)
-    form = kernel_fit.compact(found, said.append)
+    monkeypatch.setattr(fitting, "WANTED", 0.9)
+    form = fitting.compact(found, said.append)
     assert form.directions is not None
     tried = [line for line in said if "of held-out faces" in line]
     assert f" {form.directions.shape[1]} directions" in tried[-1]
@@ -123,15 +123,15 @@ def test_the_least_directions_that_reach_what_is_wanted_are_taken(monkeypatch: p
 
 def test_without_enough_agreement_the_form_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     found = learned(blobs(classes=7, spread=6.0))
-    monkeypatch.setattr(kernel_fit, "WANTED", 1.1)
-    form = kernel_fit.compact(found, lambda _: None)
+    monkeypatch.setattr(fitting, "WANTED", 1.1)
+    form = fitting.compact(found, lambda _: None)
     assert form.directions is None
     assert form.points.shape == (len(found.machine.rows), 200)
 
 
 def test_one_set_of_points_is_multiplied_by_itself_as_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "BLOCK", 7)
-    points, _ = kernel_fit.standardised(blobs(classes=2, each=10).features, Svm())
+    points, _ = fitting.standardised(blobs(classes=2, each=10).features, Svm())
     whole = points.take(slice(None))
     assert np.allclose(kernel.inner(points, points), whole @ whole.T)
     assert np.allclose(kernel.inner(points, replace(points)), whole @ whole.T)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("keras_ready")
 
 
 def test_every_step_is_told_with_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_train import watch  # noqa: PLC0415 - Keras
+    from fer_train.learning import watch  # noqa: PLC0415 - Keras
 
     now = iter([100.0, 100.0, 102.0])
     monkeypatch.setattr(watch, "perf_s", lambda: next(now))
@@ -32,7 +32,7 @@ def test_every_step_is_told_with_the_time_left(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_steps_hold_each_batchs_own_loss(tmp_path: Path) -> None:
-    from fer_train.watch import Steps  # noqa: PLC0415 - Keras
+    from fer_train.learning.watch import Steps  # noqa: PLC0415 - Keras
 
     steps = Steps(tmp_path / "steps.csv", 0)
     steps.sizes = [4, 4, 2]
@@ -50,7 +50,7 @@ def test_steps_hold_each_batchs_own_loss(tmp_path: Path) -> None:
 
 
 def test_tensorboard_that_is_missing_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_train.watch import Board  # noqa: PLC0415 - Keras
+    from fer_train.learning.watch import Board  # noqa: PLC0415 - Keras
 
     monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
     with pytest.raises(RuntimeUnavailable, match=r"pip install 'fer-edge\[tensorboard\]'"):
@@ -58,7 +58,7 @@ def test_tensorboard_that_is_missing_names_the_extra(tmp_path: Path, monkeypatch
 
 
 def test_a_curve_per_column_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_train.watch import Board  # noqa: PLC0415 - Keras
+    from fer_train.learning.watch import Board  # noqa: PLC0415 - Keras
 
     seen: list[tuple[str, float, int]] = []
 

@@ -37,7 +37,7 @@ def built(name: str) -> Built:
     """The net of a recipe, with zeros for weights: they are counted here, and 76 million take seconds to draw."""
     import keras  # noqa: PLC0415 - takes seconds
 
-    from fer_train import network  # noqa: PLC0415 - Keras
+    from fer_train.learning import network  # noqa: PLC0415 - Keras
     from fer_train.zoo import cost  # noqa: PLC0415 - Keras
 
     def zeros(_: object, shape: tuple[int, ...], dtype: str | None = None, **__: object) -> object:

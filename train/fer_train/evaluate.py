@@ -16,8 +16,9 @@ from fer_edge.errors import BundleRefused, ConfigError, InputError
 from fer_edge.postprocess import Calibration, probabilities
 from fer_edge.preprocess import Preprocess
 from fer_edge.strict import loads_json, problems
-from fer_train import folder, network
+from fer_train import folder
 from fer_train.data import Dataset
+from fer_train.learning import network
 from fer_train.metrics import Scores, score
 from fer_train.recipe import Recipe
 from fer_train.recipe import load as load_recipe

@@ -11,15 +11,16 @@ import keras
 from pydantic import ValidationError
 
 from fer_edge.errors import InputError, OutputError
-from fer_train import checkpoint, history, parallel
+from fer_train import history
 from fer_train.data import Dataset
 from fer_train.folder import BEST, CHECKPOINT, HISTORY, MODEL, RECIPE, replace
 from fer_train.history import COLUMNS, Row, best_epoch, stopped
-from fer_train.network import fresh_model, input_shape
+from fer_train.learning import checkpoint, parallel
+from fer_train.learning.network import fresh_model, input_shape
+from fer_train.learning.training import Options, Training
+from fer_train.learning.watch import Diverged
 from fer_train.progress import Say, plain
 from fer_train.recipe import Recipe
-from fer_train.training import Options, Training
-from fer_train.watch import Diverged
 
 __all__ = [
     "BEST",

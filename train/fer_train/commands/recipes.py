@@ -93,7 +93,7 @@ def _figures(reported: Reported) -> str:
 def _show_layers(recipe: Recipe) -> int:
     with telling() as say:
         require_keras(say)
-        from fer_train import network  # noqa: PLC0415 - Keras
+        from fer_train.learning import network  # noqa: PLC0415 - Keras
         from fer_train.zoo import cost  # noqa: PLC0415 - Keras
 
         model = network.fresh_model(recipe)

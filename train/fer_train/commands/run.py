@@ -67,14 +67,15 @@ def _changes(arguments: argparse.Namespace) -> list[str]:
 def _train(arguments: argparse.Namespace, recipe: Recipe, data: Parts, detectors: list[FaceDetector], say: Say) -> int:
     require_keras(say)
     from fer_edge.clock import SystemClock  # noqa: PLC0415 - only for training
-    from fer_train import crop, fit, parallel, provenance  # noqa: PLC0415 - Keras
+    from fer_train import crop, fit, provenance  # noqa: PLC0415 - Keras
+    from fer_train.learning import parallel  # noqa: PLC0415 - Keras
 
     out = parallel.own_folder(arguments.out)
     options = fit.Options(arguments.devices, arguments.tensorboard, arguments.steps_log)
     if _will_start(recipe, out, resume=arguments.resume):
         provenance.note(out, data.train, data.validation, SystemClock(), data.test)
     if recipe.svm:
-        from fer_train import svm  # noqa: PLC0415 - scikit-learn
+        from fer_train.svm import machine as svm  # noqa: PLC0415 - scikit-learn
 
         result = svm.run(recipe, data.train, data.validation, out, resume=arguments.resume, say=say)
     else:

@@ -10,7 +10,7 @@ from keras import ops
 
 from fer_edge.errors import ConfigError
 from fer_edge.preprocess import PreprocessSpec
-from fer_train.network import computing_in
+from fer_train.learning.network import computing_in
 from fer_train.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_train.kernel import LEAD, Floats, pairs
+from fer_train.svm.kernel import LEAD, Floats, pairs
 
 STEEP = 2.0**30
 """Slope of a vote's step: only decisions nearer to 0 than some 1e-8 are not a whole vote."""

@@ -23,8 +23,8 @@ import keras
 
 from fer_edge.errors import ConfigError, UsageError
 from fer_train import backend
-from fer_train.batches import Share
-from fer_train.network import every_layer
+from fer_train.learning.batches import Share
+from fer_train.learning.network import every_layer
 
 TF_CONFIG = "TF_CONFIG"
 JAX_HOSTS = "KERAS_DISTRIBUTION_JOB_ADDRESSES"

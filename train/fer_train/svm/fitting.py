@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fer_train import kernel
 from fer_train.data import Dataset
-from fer_train.features import Features
-from fer_train.kernel import Floats, Ints, Machine, Points
-from fer_train.kernel_layers import Form
 from fer_train.metrics import fit_temperature
 from fer_train.progress import Say
 from fer_train.recipe import Svm
+from fer_train.svm import kernel
+from fer_train.svm.features import Features
+from fer_train.svm.kernel import Floats, Ints, Machine, Points
+from fer_train.svm.layers import Form
 
 LADDER = (16, 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Numbers of directions that are tried, the least first."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from fer_edge.clock import perf_s
 from fer_edge.errors import OutputError
 from fer_edge.preprocess import Preprocess
-from fer_train import network
 from fer_train.data import Dataset
+from fer_train.learning import network
 from fer_train.progress import Say, Step, clock
 from fer_train.recipe import Recipe
 from fer_train.zoo import pretrained

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from fer_edge.clock import perf_s
 from fer_edge.errors import InputError
 from fer_edge.preprocess import Preprocess
-from fer_train import checkpoint, distill, ema, history, losses, optimizers
-from fer_train.batches import Batches, predicted, steps_per_epoch
+from fer_train import history
 from fer_train.data import Dataset
 from fer_train.folder import BEST, CHECKPOINT, HISTORY, LOGS, STEPS, replace
 from fer_train.history import COLUMNS, Row, best_epoch, stopped
-from fer_train.network import draw_weights, fresh_model, reseed
-from fer_train.parallel import Devices
+from fer_train.learning import checkpoint, distill, ema, losses, optimizers
+from fer_train.learning.batches import Batches, predicted, steps_per_epoch
+from fer_train.learning.network import draw_weights, fresh_model, reseed
+from fer_train.learning.parallel import Devices
+from fer_train.learning.watch import Board, Diverged, Pace, Steps
 from fer_train.progress import Say, clock
 from fer_train.recipe import Recipe
-from fer_train.watch import Board, Diverged, Pace, Steps
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_train.batches import Batches
-from fer_train.checkpoint import assign, values
-from fer_train.network import every_layer
+from fer_train.learning.batches import Batches
+from fer_train.learning.checkpoint import assign, values
+from fer_train.learning.network import every_layer
 
 MOST_BATCHES = 64
 """More pictures than that change the third digit of a statistic, and cost as much as they do in training."""

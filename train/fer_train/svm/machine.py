@@ -12,14 +12,15 @@ from fer_edge.clock import perf_s
 from fer_edge.errors import InputError, RuntimeUnavailable
 from fer_edge.postprocess import Calibration, probabilities
 from fer_edge.strict import StrictModel
-from fer_train import evaluate, features, fit, history, kernel, kernel_fit, metrics
+from fer_train import evaluate, fit, history, metrics
 from fer_train.data import Dataset
 from fer_train.folder import HISTORY, MODEL, replace
-from fer_train.kernel import Floats
-from fer_train.kernel_fit import WANTED, Learned
-from fer_train.kernel_layers import Form, classifier
 from fer_train.progress import Say, plain
 from fer_train.recipe import Recipe, Svm
+from fer_train.svm import features, fitting, kernel
+from fer_train.svm.fitting import WANTED, Learned
+from fer_train.svm.kernel import Floats
+from fer_train.svm.layers import Form, classifier
 
 FILE = "svm.json"
 LEAST = 2
@@ -81,9 +82,9 @@ def _learn(recipe: Recipe, svm: Svm, data: tuple[Dataset, Dataset], where: tuple
     say(f"{recipe.name}: {count} pictures, {width:,} features each: {4e-6 * count * width:,.0f} MB until the run ends")
     seen = [features.compute(trunk, part, recipe, out, say) for part in data]
     times.append(perf_s())
-    learned = kernel_fit.learn(svm, (seen[0], seen[1]), data, say)
+    learned = fitting.learn(svm, (seen[0], seen[1]), data, say)
     times.append(perf_s())
-    form = kernel_fit.compact(learned, say)
+    form = fitting.compact(learned, say)
     model = classifier(trunk, form)
     outputs = evaluate.outputs(evaluate.Trained(model, recipe, out / MODEL, "logits"), data[1].images)
     times.append(perf_s())

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fer_edge.preprocess import Preprocess
 from fer_edge.types import Image
-from fer_train.augment import augment, mix
 from fer_train.data import Dataset
+from fer_train.learning.augment import augment, mix
 from fer_train.recipe import Recipe
 
 JUDGED_VALUES = 256 * 48 * 48 * 3

@@ -1,0 +1,1 @@
+"""A support vector machine on a trunk's features, as one Keras model."""
