@@ -73,7 +73,7 @@ def row(name: str, data: Path, out: Path) -> dict[str, str]:
     train = ["run", name, "--data", str(data), "--out", str(run), "--epochs", str(trial.epochs)]
     train += ["--limit", str(trial.limit), "--resume", *(f"--set={change}" for change in trial.changes)]
     convert = [str(run), "--calibrate", str(data), "--evaluate", str(data), "--out", str(bundle), "--force"]
-    convert += ["--calibration-n", "200", "--max-drop", "100", "--min-agreement", "0"]
+    convert += ["--calibration-n", "300", "--max-drop", "100", "--min-agreement", "0"]
     pictures = sorted((data / "test").glob("*/*.*"))[:: max(1, 3589 // PREDICTED)][:PREDICTED]
     predict = ["predict", *map(str, pictures), "--model", str(bundle), "--detector", "whole", "--events", "-"]
     changed = " ".join(trial.changes)
