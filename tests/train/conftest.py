@@ -14,16 +14,9 @@ from fer_train import recipe as recipes
 from fer_train.data import Dataset
 from fer_train.recipe import Recipe
 from support.shapes import shape
+from support.tiny_training import TINY
 
 PER_CLASS = {"train": 12, "test": 4}
-TINY = (
-    "fit.epochs=3",
-    "fit.batch=32",
-    "fit.learning_rate=0.05",
-    "fit.precision=float32",
-    "model.arguments.stem=[4]",
-    "model.arguments.widths=[4]",
-)
 
 
 @pytest.fixture(scope="session")
