@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import InputError
+from fer_train import processor
 from fer_train.data import Dataset
 from fer_train.recipe import Recipe
 from fer_train.recipe import load as load_recipe
@@ -64,6 +65,20 @@ def same(run: Path, other: Path) -> bool:
     return history(run) == history(other) and all(np.array_equal(a, b) for a, b in pairs)
 
 
+def test_a_processor_without_half_precision_trains_in_float32_and_says_so(
+    drawings: Drawings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_train import fit  # noqa: PLC0415 - Keras
+
+    monkeypatch.setattr(processor, "precision", lambda _: "float32")
+    heard: list[str] = []
+    fit.run(load_recipe("fernet-s", [*TINY, "fit.epochs=1"]), *drawings, tmp_path / "wanted", say=silent)
+    changes = [*TINY, "fit.epochs=1", "fit.precision=mixed_bfloat16"]
+    fit.run(load_recipe("fernet-s", changes), *drawings, tmp_path / "emulated", say=heard.append)
+    assert any("no instructions for mixed_bfloat16" in line for line in heard)
+    assert same(tmp_path / "emulated", tmp_path / "wanted")
+
+
 def test_the_loss_falls(trained_run: Path) -> None:
     losses = [float(row["loss"]) for row in history(trained_run)]
     assert len(losses) == 3
@@ -77,6 +92,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     from fer_train import fit  # noqa: PLC0415 - Keras
     from fer_train.learning import batches  # noqa: PLC0415 - Keras
 
+    monkeypatch.setattr(processor, "precision", str)  # half precision also where the processor emulates it
     recipe = load_recipe("fernet-s", [*TINY, *changes])
     fit.run(recipe, *drawings, tmp_path / "whole", say=silent)
     monkeypatch.setattr(batches, "WORKERS", 3)  # more threads make the same batches, and end with the run

@@ -17,7 +17,7 @@ import pytest
 
 from fer_edge.errors import ConfigError, InputError, OutputError, RuntimeUnavailable
 from fer_edge.postprocess import Calibration, probabilities
-from fer_train import metrics, provenance
+from fer_train import metrics, processor, provenance
 from fer_train.data import Dataset
 from fer_train.recipe import Reported
 from fer_train.reporting import document, drawing, predictions
@@ -189,7 +189,7 @@ def test_the_page_tells_cost_time_and_machine(page: Page, figures: Any) -> None:
     words = "".join(page.words)
     assert f"{figures['weights']:,}" in words
     assert f"3 epochs, kept: {figures['training']['epoch']}" in words
-    assert provenance.cpu_name() in words
+    assert processor.name() in words
     assert f"keras {figures['versions']['keras']}" in words
 
 

@@ -15,12 +15,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from fer_edge.errors import RuntimeUnavailable, UsageError
+from fer_train.memory import keep_freed
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 """A person who sets this variable wants to see the messages, and does."""
 ERRORS_ONLY = "2"
 BACKEND = "KERAS_BACKEND"
 DEFAULT_BACKEND = "tensorflow"
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+"""TensorFlow turns oneDNN on by itself only where the processor has AVX-512; it is faster without that too."""
 TITLES = {"tensorflow": "TensorFlow", "torch": "torch", "jax": "JAX"}
 EXTRAS = {"tensorflow": "train", "torch": "train-torch", "jax": "train-jax"}
 """What trains here, and the extra that installs it. Keras has further backends, which only infer."""
@@ -40,6 +43,8 @@ def require_keras() -> None:
     if wanted not in EXTRAS:
         raise UsageError(f"{BACKEND} is {wanted!r}; there are {', '.join(EXTRAS)}")
     os.environ[BACKEND] = wanted
+    os.environ.setdefault(ONEDNN, "1")
+    keep_freed()
     try:
         with hushed():
             import keras  # noqa: F401, PLC0415 - takes seconds, and is not in the base install

@@ -16,11 +16,10 @@ from fer_edge import __version__
 from fer_edge.clock import Clock
 from fer_edge.errors import ConfigError, InputError, OutputError
 from fer_edge.strict import StrictModel, loads_json, problems
-from fer_train import backend
+from fer_train import backend, processor
 from fer_train.data import Dataset
 
 FILE = "provenance.json"
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Pictures(StrictModel):
@@ -47,7 +46,8 @@ class Pictures(StrictModel):
 class Start(StrictModel):
     """One start of a run; a resumed run has several. began: ISO 8601, UTC.
 
-    validation: what the epoch is chosen on, which may be `test` itself. test: None in the records of older runs.
+    validation: what the epoch is chosen on, which may be `test` itself. precision: the dtype policy that was really
+    computed in. The last two are None in the records of older runs.
     """
 
     began: str
@@ -57,6 +57,7 @@ class Start(StrictModel):
     cpu: str
     cpu_count: int
     accelerators: list[str]
+    precision: str | None = None
     versions: dict[str, str]
 
 
@@ -80,7 +81,14 @@ class Provenance(StrictModel):
         return {**found, "schema_version": 2, "starts": starts}
 
 
-def note(run: Path, train: Dataset, validation: Dataset, clock: Clock, test: Dataset | None = None) -> None:
+def note(
+    run: Path,
+    train: Dataset,
+    validation: Dataset,
+    clock: Clock,
+    test: Dataset | None = None,
+    precision: str | None = None,
+) -> None:
     """Add this start to the run folder's list; Keras must have been imported. Raises OutputError."""
     began = clock.wall().isoformat(timespec="seconds")
     start = Start(
@@ -88,7 +96,8 @@ def note(run: Path, train: Dataset, validation: Dataset, clock: Clock, test: Dat
         train=pictures(train),
         validation=pictures(validation),
         test=None if test is None else pictures(test),
-        cpu=cpu_name(),
+        cpu=processor.name(),
+        precision=precision,
         cpu_count=os.cpu_count() or 1,
         accelerators=backend.accelerators(),
         versions=_versions(),
@@ -133,16 +142,6 @@ def data_name(source: str) -> str:
     """`fer2013:/home/me/fer2013` as `fer2013`: reports travel, and the folders of a machine are nobody's business."""
     path = source.partition(":")[2] or source
     return PurePath(path).name or source
-
-
-def cpu_name() -> str:
-    """As the kernel names it, else the architecture."""
-    try:
-        lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def _versions() -> dict[str, str]:

@@ -127,7 +127,7 @@ class Fit(StrictModel):
     loss: Literal["crossentropy", "focal"] = "crossentropy"
     focal_gamma: Annotated[float, Field(ge=0.0)] = 2.0
     label_smoothing: Share = 0.0
-    class_weight: Literal["none", "balanced"] = "none"
+    class_weight: Literal["none", "root", "balanced"] = "none"
     choose: Literal["val_accuracy", "val_loss"] = "val_accuracy"
     stop_patience: Annotated[int, Field(ge=0)] = 0
     ema: Share = 0.0

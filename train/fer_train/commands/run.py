@@ -67,13 +67,14 @@ def _changes(arguments: argparse.Namespace) -> list[str]:
 def _train(arguments: argparse.Namespace, recipe: Recipe, data: Parts, detectors: list[FaceDetector], say: Say) -> int:
     require_keras(say)
     from fer_edge.clock import SystemClock  # noqa: PLC0415 - only for training
-    from fer_train import crop, fit, provenance  # noqa: PLC0415 - Keras
+    from fer_train import crop, fit, processor, provenance  # noqa: PLC0415 - Keras
     from fer_train.learning import parallel  # noqa: PLC0415 - Keras
 
     out = parallel.own_folder(arguments.out)
     options = fit.Options(arguments.devices, arguments.tensorboard, arguments.steps_log)
     if _will_start(recipe, out, resume=arguments.resume):
-        provenance.note(out, data.train, data.validation, SystemClock(), data.test)
+        precision = processor.precision(recipe.fit.precision)
+        provenance.note(out, data.train, data.validation, SystemClock(), data.test, precision)
     if recipe.svm:
         from fer_train.svm import machine as svm  # noqa: PLC0415 - scikit-learn
 

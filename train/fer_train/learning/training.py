@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fer_edge.clock import perf_s
 from fer_edge.errors import InputError
 from fer_edge.preprocess import Preprocess
-from fer_train import history
+from fer_train import history, processor
 from fer_train.data import Dataset
 from fer_train.folder import BEST, CHECKPOINT, HISTORY, LOGS, STEPS, replace
 from fer_train.history import COLUMNS, Row, best_epoch, stopped
@@ -76,6 +76,8 @@ class Training:
         over = f" over {self._devices.count} devices" if self._devices.count > 1 else ""
         size = f"{self._student.count_params():,} weights, {len(self._train)} pictures, {self._steps} steps per epoch"
         self._say(f"{self._recipe.name}: {size}{over}")
+        if processor.precision(self._fit.precision) != self._fit.precision:
+            self._say(f"this processor has no instructions for {self._fit.precision}: training in float32, faster here")
         steps = Steps(self._out / STEPS, len(self._rows)) if options.steps else None
         board = Board(self._out / LOGS) if options.tensorboard else None
         while len(self._rows) < self._fit.epochs and not stopped(self._rows, self._fit):
@@ -90,7 +92,7 @@ class Training:
     def _network(self) -> keras.Model:
         from fer_train.zoo import freezing  # noqa: PLC0415 - see fer_train.zoo
 
-        model = fresh_model(self._recipe, self._fit.precision)
+        model = fresh_model(self._recipe, processor.precision(self._fit.precision))
         freezing.freeze(model, self._recipe.model)
         return model
 

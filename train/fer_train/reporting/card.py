@@ -98,7 +98,7 @@ def _training(story: Story) -> str:
         (
             f"- Recipe `{recipe.name}`: architecture `{recipe.model.architecture}`, {fit.optimizer}, learning rate "
             f"{fit.learning_rate:g} ({fit.schedule}), batch {fit.batch}, weight decay {fit.weight_decay:g}, "
-            f"label smoothing {fit.label_smoothing:g}, computed in {fit.precision}, seed {fit.seed}."
+            f"label smoothing {fit.label_smoothing:g}, computed in {_precision(story)}, seed {fit.seed}."
         ),
         f"- Changes to training pictures: {_augmentation(recipe)}.",
         (
@@ -115,6 +115,12 @@ def _training(story: Story) -> str:
     again = f", resumed {'once' if resumed == 1 else f'{resumed} times'}" if resumed else ""
     lines.append(f"- Begun {story.provenance.starts[0].began}{again}.")
     return "\n".join([*lines, f"- Machine: {machine}.", f"- Versions: {versions}."])
+
+
+def _precision(story: Story) -> str:
+    """What was computed in, which is not what the recipe asks for where the processor lacks that."""
+    recorded = story.provenance.starts[-1].precision if story.provenance.starts else None
+    return recorded or story.recipe.fit.precision
 
 
 def _augmentation(recipe: Recipe) -> str:
