@@ -42,21 +42,21 @@ class Trial:
 
 TRIALS = {
     "uaslp-cnn": Trial(4, 7000, OTHER_DATA),
-    "uaslp-dnn": Trial(8, 28709, OTHER_DATA),
+    "uaslp-dnn": Trial(8, 14000, OTHER_DATA),
     "uaslp-resnet50-svm": Trial(1, 1400, (*OTHER_DATA, DRAWN, "preprocess.size=64")),
-    "porto-cnn8": Trial(5, 4200),
-    "porto-resnet50": Trial(4, 2800, (SMALL_BATCH, "fit.learning_rate=0.01")),
-    "porto-resnet50-imagenet": Trial(4, 2800, (DRAWN, SMALL_BATCH, "fit.learning_rate=0.01")),
+    "porto-cnn8": Trial(4, 3500, (SMALL_BATCH, "fit.learning_rate=0.01")),
+    "porto-resnet50": Trial(4, 2100, (SMALL_BATCH, "fit.learning_rate=0.01")),
+    "porto-resnet50-imagenet": Trial(4, 2100, (DRAWN, SMALL_BATCH, "fit.learning_rate=0.01")),
     "buffalo-cnn": Trial(4, 7000),
-    "buffalo-resnet": Trial(4, 3500),
-    "buffalo-googlenet": Trial(4, 2800, (EQUAL, "fit.learning_rate=1e-3")),
-    "buffalo-unet": Trial(4, 2100, (EQUAL, "preprocess.size=32")),
-    "buffalo-newnet": Trial(4, 2100, (EQUAL, "preprocess.size=32", "fit.learning_rate=1e-2")),
-    "buffalo-roglenet": Trial(4, 2100, (EQUAL, "preprocess.size=32", "fit.learning_rate=1e-2")),
-    "tmu-resnet50": Trial(4, 2100, (*OTHER_DATA, DRAWN, "model.frozen=0", "preprocess.size=64", SMALL_BATCH)),
+    "buffalo-resnet": Trial(4, 2800),
+    "buffalo-googlenet": Trial(4, 2100, (EQUAL, "fit.learning_rate=1e-3")),
+    "buffalo-unet": Trial(4, 1400, (EQUAL, "preprocess.size=32")),
+    "buffalo-newnet": Trial(4, 1400, (EQUAL, "preprocess.size=32", "fit.learning_rate=1e-2")),
+    "buffalo-roglenet": Trial(4, 1400, (EQUAL, "preprocess.size=32", "fit.learning_rate=1e-2")),
+    "tmu-resnet50": Trial(4, 1400, (*OTHER_DATA, DRAWN, "model.frozen=0", "preprocess.size=64", SMALL_BATCH)),
     "cmu-cnn5": Trial(6, 3500, OTHER_DATA),
-    "cmu-resnet18": Trial(4, 2100, (*OTHER_DATA, DRAWN, "preprocess.size=64", SMALL_BATCH)),
-    "fernet-s": Trial(4, 3500),
+    "cmu-resnet18": Trial(4, 1400, (*OTHER_DATA, DRAWN, "preprocess.size=64", SMALL_BATCH)),
+    "fernet-s": Trial(4, 2800, (SMALL_BATCH, "fit.learning_rate=0.02")),
 }
 
 
