@@ -128,7 +128,11 @@ def _add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", type=_names, default=(), metavar="F,F", help="tflite, onnx (default all)")
     parser.add_argument("--precision", type=_names, default=(), metavar="P,P", help="float32, int8, ... (default all)")
     parser.add_argument(
-        "--runtime", type=_names, default=(), metavar="R,R", help="litert, tflite-runtime, tensorflow, onnxruntime"
+        "--runtime",
+        type=_names,
+        default=(),
+        metavar="R,R",
+        help="litert, tflite-runtime, tensorflow, onnxruntime, openvino",
     )
 
 

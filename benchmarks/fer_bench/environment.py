@@ -28,6 +28,7 @@ PACKAGES = (
     "tensorflow",
     "tensorflow-cpu",
     "onnxruntime",
+    "openvino",
 )
 GIT_TIMEOUT_S = 5.0
 MILLI = 1e-3

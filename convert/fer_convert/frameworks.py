@@ -7,17 +7,19 @@ import os
 from typing import Any
 
 from fer_edge.errors import RuntimeUnavailable
+from fer_edge.runtimes import ov
 from fer_train.backend import hushed
 
 BACKEND = "KERAS_BACKEND"
+NEEDED = ("tensorflow", "keras", "onnx", "tf2onnx", "onnxslim", "onnxruntime", "openvino", "nncf", "ai_edge_quantizer")
 INSTALL = "pip install 'fer-edge[convert]'"
 
 
 def require() -> None:
     """Raise RuntimeUnavailable, naming the extra, when TensorFlow or Keras is not installed; imports neither."""
-    missing = [name for name in ("tensorflow", "keras") if not _installed(name)]
+    missing = [name for name in NEEDED if not _installed(name)]
     if missing:
-        raise RuntimeUnavailable(f"conversion needs {' and '.join(missing)}, not installed here: {INSTALL}")
+        raise RuntimeUnavailable(f"conversion needs {', '.join(missing)}, not installed here: {INSTALL}")
 
 
 def tensorflow() -> Any:  # noqa: ANN401 - an untyped library
@@ -33,6 +35,30 @@ def keras() -> Any:  # noqa: ANN401 - an untyped library
     if backend != "tensorflow":
         raise RuntimeUnavailable(f"conversion needs Keras on TensorFlow, found it on {backend}: unset {BACKEND}")
     return module
+
+
+def onnx() -> Any:  # noqa: ANN401 - an untyped library
+    """The module `onnx` with what it does not import by itself."""
+    for part in ("helper", "numpy_helper", "shape_inference", "checker"):
+        importlib.import_module(f"onnx.{part}")
+    return _load("onnx")
+
+
+def onnxslim() -> Any:  # noqa: ANN401 - an untyped library
+    """The module `onnxslim`."""
+    return _load("onnxslim")
+
+
+def tf2onnx() -> Any:  # noqa: ANN401 - an untyped library
+    """The module `tf2onnx`, which takes TensorFlow with it."""
+    tensorflow()
+    return _load("tf2onnx")
+
+
+def nncf() -> Any:  # noqa: ANN401 - an untyped library
+    """The module `nncf`; OpenVINO is imported before it, so that neither reports anything to anybody."""
+    ov.library()
+    return _load("nncf")
 
 
 def _installed(name: str) -> bool:

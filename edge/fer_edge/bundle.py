@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
@@ -34,7 +34,7 @@ MODELS_VARIABLE = "FER_EDGE_MODELS"
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The others are not in every Python build, and each fails in its own way."""
 
-Format = Literal["tflite", "onnx"]
+Format = Literal["tflite", "onnx", "openvino"]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 PRECISION_ORDER: tuple[Precision, ...] = ("int8", "float16", "float32", "dynamic", "int16x8")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -214,7 +214,7 @@ class Bundle:
 
         Raises UsageError when the bundle has none.
         """
-        order = formats or ("tflite", "onnx")
+        order = formats or get_args(Format)
         precisions = (precision,) if precision else PRECISION_ORDER
         for wanted in order:
             for name in precisions:

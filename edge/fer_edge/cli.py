@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="B", help="bundle by path or name (default: the one that ships)")
-    parser.add_argument("--runtime", metavar="R", help="litert, tflite-runtime, tensorflow or onnxruntime")
+    parser.add_argument("--runtime", metavar="R", help="litert, tflite-runtime, tensorflow, onnxruntime or openvino")
     parser.add_argument("--format", metavar="F", help="tflite or onnx (default: the first that runs)")
     parser.add_argument("--precision", metavar="P", help="int8, float32, ... (default: the lightest that runs)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of one inference (default 1)")

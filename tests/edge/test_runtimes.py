@@ -87,7 +87,8 @@ def test_no_engine_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_engine_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="no runtime 'tpu'; there are litert, tflite-runtime, tensorflow, onnxruntime"):
+    known = "litert, tflite-runtime, tensorflow, onnxruntime, openvino"
+    with pytest.raises(UsageError, match=f"no runtime 'tpu'; there are {known}"):
         engines_for("tpu")
 
 

@@ -72,6 +72,7 @@ ENGINES = (
     ),
     Engine("tensorflow", "tflite", "tensorflow", "fer_edge.runtimes.litert", "pip install 'fer-edge[train]'"),
     Engine("onnxruntime", "onnx", "onnxruntime", "fer_edge.runtimes.ort", "pip install 'fer-edge[onnx]'"),
+    Engine("openvino", "openvino", "openvino", "fer_edge.runtimes.ov", "pip install 'fer-edge[openvino]'"),
 )
 """In order of preference within a format."""
 

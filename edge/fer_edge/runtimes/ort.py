@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,13 @@ _DTYPES = {
     "tensor(uint8)": "uint8",
     "tensor(int64)": "int64",
 }
-_QUANTIZED_OPS = (b"DequantizeLinear", b"QLinearConv")
+_QUANTIZED = b"DequantizeLinear"
+_INTEGER = re.compile(rb"\x22.(?:QLinearConv|QLinearMatMul|QGemm|MatMulIntegerToFloat|ConvInteger|MatMulInteger)")
+_FLOAT = re.compile(
+    rb"\x22.(?:NhwcFusedConv|FusedConv|Conv|ConvTranspose|FusedMatMul|MatMul|FusedGemm|Gemm)[\x22\x2a\x3a]"
+)
+_DYNAMIC = b"DynamicQuantizeLinear"
+"""Nodes by their operator: 0x22 begins op_type in ONNX's NodeProto, and one of the fields after it ends it."""
 
 
 class Ort:
@@ -61,8 +70,22 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa
     except Exception as error:  # noqa: BLE001 - its own exception classes derive from Exception alone
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BundleRefused(f"onnxruntime does not take this model: {reason}") from None
-    precision = "int8" if any(op in data[0] for op in _QUANTIZED_OPS) else "float32"
-    return Ort(session, onnxruntime.__version__, threads, precision)
+    return Ort(session, onnxruntime.__version__, threads, _precision(data[0], options, onnxruntime))
+
+
+def _precision(data: bytes, options: Any, library: Any) -> str:  # noqa: ANN401 - untyped library
+    """What the weighted operators compute in, as the graph that ONNX Runtime made of the model tells it."""
+    if _DYNAMIC in data:
+        return "dynamic"
+    if _QUANTIZED not in data:
+        return "float32"
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "optimized.onnx")
+        options.optimized_model_filepath = str(made)
+        library.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        graph = made.read_bytes()
+    kinds = [name for name, nodes in (("float32", _FLOAT), ("int8", _INTEGER)) if nodes.search(graph)]
+    return "+".join(kinds) if kinds else "float32"
 
 
 def _spec(value: Any) -> TensorSpec:  # noqa: ANN401 - untyped library
