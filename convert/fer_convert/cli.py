@@ -22,17 +22,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fer-convert",
-        description="A trained float model becomes a bundle of TFLite artifacts that were measured on the device's own "
-        "code path and prove themselves when they are loaded.",
+        description="A trained float model becomes a bundle of TFLite, ONNX and OpenVINO artifacts that were measured "
+        "on the device's own code path and prove themselves when they are loaded.",
         epilog="examples: fer-convert runs/fernet-s --out bundles/fernet-s --calibrate fer2013:fer2013; "
         "fer-convert net.keras --labels angry,happy,neutral --preprocess color=gray,size=48,range=-1..1 "
         "--calibrate folder:faces/train --evaluate folder:faces/test --out net. "
         "exit codes: 0 ok, 1 gate not met, 2 usage, 69 something needed is not available, 78 model refused",
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a run folder of fer-train, or a .keras file")
+    kinds = "a run folder of fer-train, a SavedModel folder, or a .keras, .h5, .onnx or float .tflite file"
+    parser.add_argument("model", type=Path, metavar="MODEL", help=kinds)
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="folder to write")
     parser.add_argument("--force", action="store_true", help="replace a bundle that is there")
     parser.add_argument("--version", action="version", version=f"fer-convert {__version__}")
+    parser.add_argument("--to", metavar="F,...", help="tflite,onnx,openvino (default: all)")
+    parser.add_argument(
+        "--precision", metavar="P,...", help="float32,float16,dynamic,int8,int16x8 (default: float32,int8)"
+    )
     _add_data(parser)
     _add_gates(parser)
     _add_model(parser)
@@ -49,7 +54,6 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_gates(parser: argparse.ArgumentParser) -> None:
     gates = parser.add_argument_group("gates", "an artifact that misses one is not written")
-    gates.add_argument("--precision", metavar="P,...", help="float32,int8 (default: both)")
     gates.add_argument("--max-drop", type=float, metavar="PP", help="top-1 below the source, percentage points (1.0)")
     gates.add_argument("--min-agreement", type=float, metavar="X", help="equal top-1 labels, 0 to 1 (0.97)")
     gates.add_argument("--max-class-drop", type=float, metavar="PP", help="recall of any class, points (not asked)")
@@ -83,6 +87,7 @@ def _job(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a Job, which t
 
     given = {key: getattr(arguments, key) for key in ("calibrate", "evaluate", "calibration_n", "name", "crop")}
     parsers = {
+        "to": ("formats", options.parse_formats),
         "precision": ("precisions", options.parse_precisions),
         "labels": ("labels", options.parse_labels),
         "preprocess": ("preprocess", options.parse_preprocess),

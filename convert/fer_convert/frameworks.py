@@ -11,7 +11,18 @@ from fer_edge.runtimes import ov
 from fer_train.backend import hushed
 
 BACKEND = "KERAS_BACKEND"
-NEEDED = ("tensorflow", "keras", "onnx", "tf2onnx", "onnxslim", "onnxruntime", "openvino", "nncf", "ai_edge_quantizer")
+NEEDED = (
+    "tensorflow",
+    "keras",
+    "onnx",
+    "tf2onnx",
+    "onnxslim",
+    "onnxruntime",
+    "openvino",
+    "nncf",
+    "ai_edge_quantizer",
+    "tf_keras",
+)
 INSTALL = "pip install 'fer-edge[convert]'"
 
 
@@ -53,6 +64,12 @@ def tf2onnx() -> Any:  # noqa: ANN401 - an untyped library
     """The module `tf2onnx`, which takes TensorFlow with it."""
     tensorflow()
     return _load("tf2onnx")
+
+
+def tf_keras() -> Any:  # noqa: ANN401 - an untyped library
+    """The module `tf_keras`: Keras 2, which still reads the files of its day."""
+    tensorflow()
+    return _load("tf_keras")
 
 
 def nncf() -> Any:  # noqa: ANN401 - an untyped library

@@ -5,19 +5,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from fer_edge.bundle import Format, Precision
 from fer_edge.errors import UsageError
 from fer_edge.labels import canonical
 from fer_edge.preprocess import PreprocessSpec
 from fer_edge.strict import problems
 
-Precision = Literal["float32", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
-QUANTIZED: tuple[Precision, ...] = ("int8",)
+FORMATS: tuple[Format, ...] = get_args(Format)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+DEFAULT_PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
+CALIBRATED: tuple[Precision, ...] = ("int8", "int16x8")
 """Those that need calibration pictures."""
+KNOWN: dict[Format, tuple[Precision, ...]] = {
+    "tflite": ("float32", "float16", "dynamic", "int8", "int16x8"),
+    "onnx": ("float32", "float16", "dynamic", "int8"),
+    "openvino": ("float32", "float16", "int8"),
+}
+"""Which precisions each format has."""
 
 CALIBRATION_N = 500
 MIN_CALIBRATION_N = 300
@@ -51,17 +59,19 @@ class Gates:
 class Job:
     """One conversion.
 
-    model: run folder or .keras file. out: the bundle's folder. calibrate, evaluate: data as `fer_train.data.load` names
-    it; without `evaluate` the test split of `calibrate`. labels, preprocess: for a .keras file without a recipe.
-    crop: a file of crop contracts; None takes the run folder's. force: replace a bundle that is there.
-    keep_passing: write a bundle without the artifacts that miss a gate.
+    model: run folder, SavedModel folder or model file. out: the bundle's folder. formats, precisions: all pairs of
+    these that exist are made. calibrate, evaluate: data as `fer_train.data.load` names it; without `evaluate` the test
+    split of `calibrate`. labels, preprocess: for a model without a recipe. crop: a file of crop contracts; None takes
+    the run folder's. force: replace a bundle that is there. keep_passing: write a bundle without the artifacts that
+    miss a gate.
     """
 
     model: Path
     out: Path
     calibrate: str | None = None
     evaluate: str | None = None
-    precisions: tuple[Precision, ...] = PRECISIONS
+    formats: tuple[Format, ...] = FORMATS
+    precisions: tuple[Precision, ...] = DEFAULT_PRECISIONS
     gates: Gates = Gates()
     calibration_n: int = CALIBRATION_N
     name: str | None = None
@@ -77,7 +87,10 @@ class Job:
             raise UsageError(f"--calibration-n {self.calibration_n} is too few, {MIN_CALIBRATION_N} is the least")
         if self.name is not None and not NAME.fullmatch(self.name):
             raise UsageError(f"--name {self.name!r} must be of a-z, 0-9, '.', '_' and '-', 64 at most")
-        needing = [name for name in self.precisions if name in QUANTIZED]
+        for name in self.precisions:
+            if not any(name in KNOWN[format_] for format_ in self.formats):
+                raise UsageError(f"{' and '.join(self.formats)} have no {name}: " + _known(self.formats))
+        needing = [name for name in self.precisions if name in CALIBRATED]
         if needing and self.calibrate is None:
             raise UsageError(f"{needing[0]} needs training pictures to calibrate with: --calibrate DATA")
         if self.calibrate is None and self.evaluate is None:
@@ -86,13 +99,26 @@ class Job:
 
 def parse_precisions(text: str) -> tuple[Precision, ...]:
     """`float32,int8` in any order, each once; returned in the order of PRECISIONS."""
+    return _chosen("--precision", text, PRECISIONS)
+
+
+def parse_formats(text: str) -> tuple[Format, ...]:
+    """`tflite,onnx` in any order, each once; returned in the order of FORMATS."""
+    return _chosen("--to", text, FORMATS)
+
+
+def _chosen(flag: str, text: str, known: tuple[Any, ...]) -> tuple[Any, ...]:
     asked = [part.strip() for part in text.split(",")]
-    unknown = [name for name in asked if name not in PRECISIONS]
+    unknown = [name for name in asked if name not in known]
     if unknown:
-        raise UsageError(f"--precision {unknown[0]!r} is not known, there are {', '.join(PRECISIONS)}")
+        raise UsageError(f"{flag} {unknown[0]!r} is not known, there are {', '.join(known)}")
     if len(set(asked)) != len(asked):
-        raise UsageError(f"--precision {text} names a precision twice")
-    return tuple(name for name in PRECISIONS if name in asked)
+        raise UsageError(f"{flag} {text} names one twice")
+    return tuple(name for name in known if name in asked)
+
+
+def _known(formats: tuple[Format, ...]) -> str:
+    return "; ".join(f"{format_} has {', '.join(KNOWN[format_])}" for format_ in formats)
 
 
 def parse_labels(text: str) -> tuple[str, ...]:

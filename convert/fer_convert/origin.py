@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -11,13 +13,15 @@ import numpy as np
 
 from fer_convert import frameworks
 from fer_convert.pictures import Pictures
-from fer_convert.source import Description, Source
+from fer_convert.sources import Source
+from fer_convert.sources.description import Description
 from fer_edge import __version__
 from fer_edge.bundle import Card, Provenance
 from fer_train import provenance as training
 
 RUN_CARD = "card.md"
 BUNDLE_CARD = "CARD.md"
+TOOLS = ("onnx", "tf2onnx", "onnxslim", "onnxruntime", "openvino", "nncf", "ai-edge-quantizer")
 GIT_TIMEOUT_S = 10.0
 MAX_CARD_BYTES = 256 * 1024
 
@@ -41,6 +45,17 @@ def provenance(source: Source, pictures: Pictures) -> Provenance:
         tools=tools(),
         git_revision=git_revision(),
     )
+
+
+def sha256(file: Path) -> str:
+    """Of a file, or of a folder's files and their names in order."""
+    if file.is_file():
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    whole = hashlib.sha256()
+    for part in sorted(path for path in file.rglob("*") if path.is_file()):
+        whole.update(f"{part.relative_to(file).as_posix()}\n".encode())
+        whole.update(hashlib.sha256(part.read_bytes()).digest())
+    return whole.hexdigest()
 
 
 def trained_on(description: Description) -> str:
@@ -74,6 +89,7 @@ def tools() -> dict[str, str]:
         "opencv": cv2.__version__,
         "keras": str(frameworks.keras().__version__),
         "tensorflow": str(frameworks.tensorflow().__version__),
+        **{name: metadata.version(name) for name in TOOLS},
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_convert.options import MIN_CALIBRATION_N, Job
-from fer_convert.source import Description
+from fer_convert.sources.description import Description
 from fer_edge.errors import InputError, UsageError
 from fer_edge.types import Image
 from fer_train import data

@@ -7,31 +7,46 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_convert.options import Job, Precision
+from fer_convert.options import Job
 from fer_convert.verify import Measured, Reference
-from fer_edge.bundle import Artifact
+from fer_edge.bundle import Artifact, Format, Precision
 from fer_train.provenance import data_name
 
 SCHEMA_VERSION = 1
 MISSING = "-"
 GAP = "  "
-HEAD = ("artifact", "computes in", "KiB", "top-1 %", "95 %", "drop pp", "95 %", "agreement %", "ECE", "worst class pp")
+HEAD = (
+    "artifact",
+    "computes in",
+    "KiB",
+    "p50",
+    "top-1 %",
+    "95 %",
+    "drop pp",
+    "95 %",
+    "agreement %",
+    "ECE",
+    "worst class pp",
+)
+"""p50: of one inference on one thread, as a share of TFLite float32's (else of the first row's)."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One artifact: what was measured of it, and why it is refused, if it is.
 
-    artifact and measured: None when it came not so far. reasons: empty when every gate is met.
+    p50_ms: of one inference on this machine, with `threads`; 0 where there was none. artifact and measured: None when
+    it came not so far. reasons: empty when every gate is met.
     """
 
-    format: str
+    format: Format
     precision: Precision
     runtime: str = ""
     runtime_version: str = ""
     threads: int = 1
     effective_precision: str = ""
     size_bytes: int = 0
+    p50_ms: float = 0.0
     artifact: Artifact | None = None
     measured: Measured | None = None
     reasons: tuple[str, ...] = ()
@@ -69,11 +84,11 @@ class Outcome:
 def text(outcome: Outcome) -> str:
     """The table, what failed and why, and where the bundle is."""
     scores = outcome.reference.scores
-    source = ("source", "float32", "", _percent(scores.top1), _span(scores.top1_ci95, 100.0), "", "", "", "", "")
+    source = ("source", "float32", "", "", _percent(scores.top1), _span(scores.top1_ci95, 100.0), "", "", "", "", "")
     lines = [
         f"{outcome.name} on {scores.n} pictures of {outcome.data}:",
         "",
-        _table([HEAD, source, *[_cells(row) for row in outcome.rows]]),
+        _table([HEAD, source, *[_cells(row, _yardstick(outcome.rows)) for row in outcome.rows]]),
         "",
     ]
     lines += [f"{row.name} is refused: {reason}" for row in outcome.rows for reason in row.reasons]
@@ -101,13 +116,13 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def source_json(outcome: Outcome) -> dict[str, Any]:
-    """The float32 source's figures, from Keras."""
+    """The float32 source's figures, from its own framework."""
     scores = outcome.reference.scores
     return {"n": scores.n, "top1": scores.top1, "top1_ci95": list(scores.top1_ci95), "recall": scores.recall}
 
 
-def row_json(row: Row) -> dict[str, Any]:
-    """One artifact's figures; what was not measured is absent."""
+def row_json(row: Row, *, timed: bool = True) -> dict[str, Any]:
+    """One artifact's figures; what was not measured is absent, and times too where they would differ in every run."""
     known: dict[str, Any] = {
         "format": row.format,
         "precision": row.precision,
@@ -121,6 +136,7 @@ def row_json(row: Row) -> dict[str, Any]:
             "runtime_version": row.runtime_version,
             "threads": row.threads,
             "size_bytes": row.size_bytes,
+            **({"p50_ms": row.p50_ms} if timed else {}),
         }
     if row.measured is not None:
         known |= figures(row.measured)
@@ -155,16 +171,24 @@ def _hint(rows: Sequence[Row]) -> str:
     return ""
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _yardstick(rows: Sequence[Row]) -> float:
+    """The time that others are told in shares of; 0 where nothing was timed."""
+    timed = [row for row in rows if row.p50_ms]
+    first = next((row for row in timed if row.name == "tflite/float32"), timed[0] if timed else None)
+    return first.p50_ms if first else 0.0
+
+
+def _cells(row: Row, yardstick_ms: float) -> tuple[str, ...]:
     size = f"{row.size_bytes / 1024:.0f}" if row.size_bytes else MISSING
     found = row.measured
     if found is None:
-        return (row.name, row.effective_precision or MISSING, size, *[MISSING] * 7)
+        return (row.name, row.effective_precision or MISSING, size, *[MISSING] * 8)
     label, drop = found.worst_class
     return (
         row.name,
         row.effective_precision,
         size,
+        f"{row.p50_ms / yardstick_ms:.2f}" if row.p50_ms and yardstick_ms else MISSING,
         _percent(found.scores.top1),
         _span(found.scores.top1_ci95, 100.0),
         f"{found.drop_pp:+.2f}",

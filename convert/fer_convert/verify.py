@@ -1,7 +1,7 @@
 """What an artifact is worth, measured the moment it exists, through the code that runs on the device.
 
-Keras judges the float32 source and nothing else; an artifact is loaded by `fer_edge.runtimes` and run by
-`fer_edge.classifier`, with the preprocessing that its bundle will carry.
+The source is judged by what its own framework says of the pictures; an artifact is loaded by `fer_edge.runtimes` and
+run by `fer_edge.classifier`, with the preprocessing that its bundle will carry.
 
 Top-1, recall, drop and agreement stand on all evaluation pictures. Temperature and the confidence under which no
 label is given are fitted per artifact on one seeded half of them with the classes in equal shares, and the
@@ -19,18 +19,20 @@ from numpy.typing import NDArray
 
 from fer_convert.options import Gates
 from fer_convert.pictures import halves
-from fer_convert.source import ModelRefused, Source
+from fer_convert.sources import Source
+from fer_convert.sources.reading import ModelRefused
 from fer_edge.classifier import Classifier
 from fer_edge.clock import perf_s
 from fer_edge.postprocess import Calibration, probabilities
 from fer_edge.preprocess import Preprocess, PreprocessSpec
+from fer_edge.runtimes import Runtime
 from fer_edge.types import Image, TensorSpec
 from fer_train import metrics
 from fer_train.data import Dataset
 
-PREDICT_BATCH = 256
 CHUNK = 256
 SAY_EVERY_S = 5.0
+WARM_UP, TIMED = 10, 100
 SUM_TOLERANCE = 1e-3
 MIN_INPUT_LEVELS = 200
 """Of 256. Three channels with the usual means share one range and keep 234 at least; half would be 7-bit pictures."""
@@ -76,9 +78,8 @@ class Measured:
 
 
 def reference(source: Source, data: Dataset) -> Reference:
-    """Judge the source in Keras; raises ModelRefused when its outputs are not numbers."""
-    tensor = Preprocess(source.description.preprocess).tensor(data.images)
-    outputs = np.asarray(source.model.predict(tensor, batch_size=PREDICT_BATCH, verbose=0), dtype=np.float64)
+    """Judge what the source itself said of the pictures; raises ModelRefused when that is not numbers."""
+    outputs = source.outputs.astype(np.float64)
     if not np.isfinite(outputs).all():
         raise ModelRefused(f"{source.description.file} gives NaN or infinity for faces; its training went wrong")
     kind = output_kind(outputs)
@@ -102,6 +103,19 @@ def run(classifier: Classifier, faces: Image, say: Say) -> Outputs:
             say(f"  {done} of {len(faces)} pictures, {(now - began) / done * (len(faces) - done):.0f} s left")
             said = now
     return np.concatenate(rows)
+
+
+def p50_ms(runtime: Runtime) -> float:
+    """Median time of one inference, of TIMED after WARM_UP; for ratios on one machine, and no more than that."""
+    tensor = np.zeros(runtime.input.shape, dtype=runtime.input.dtype)
+    for _ in range(WARM_UP):
+        runtime.infer(tensor)
+    times = []
+    for _ in range(TIMED):
+        began = perf_s()
+        runtime.infer(tensor)
+        times.append(perf_s() - began)
+    return 1000.0 * float(np.median(times))
 
 
 def measure(outputs: Outputs, against: Reference, data: Dataset) -> Measured:

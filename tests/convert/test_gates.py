@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from convert import tiny_source
-from fer_convert import cli, job, to_tflite, verify
+from fer_convert import cli, job, verify
+from fer_convert.formats import tflite
 from fer_convert.options import Gates
+from fer_convert.report import Row
 from fer_edge.bundle import Bundle
 from fer_edge.errors import UsageError
 from fer_edge.runtimes import Runtime, open_runtime
@@ -49,7 +51,7 @@ def broken_int8(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failing_artifact_ends_with_1_and_nothing_is_written(
     run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [str(run), "--out", str(tmp_path / "out"), "--calibrate", str(data)]
+    arguments = [str(run), "--to", "tflite", "--out", str(tmp_path / "out"), "--calibrate", str(data)]
     assert cli.main([*arguments, "--json", str(tmp_path / "result.json")]) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
@@ -65,7 +67,7 @@ def test_a_failing_artifact_ends_with_1_and_nothing_is_written(
 @pytest.mark.usefixtures("broken_int8")
 def test_keep_passing_writes_the_rest_and_still_ends_with_1(run: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert cli.main([str(run), "--out", str(out), "--calibrate", str(data), "--keep-passing"]) == 1
+    assert cli.main([str(run), "--to", "tflite", "--out", str(out), "--calibrate", str(data), "--keep-passing"]) == 1
     bundle = Bundle.open(out)
     assert [artifact.id for artifact in bundle.manifest.artifacts] == ["tflite/float32"]
     assert not (out / "tiny.int8.tflite").exists()
@@ -79,8 +81,9 @@ def test_a_model_that_the_converter_does_not_take_is_a_row_with_its_reason(
     def refuse(*_: Any) -> None:
         raise RuntimeError("Op Strange is not known\nmany\nmore lines")
 
-    monkeypatch.setattr(to_tflite, "_quantize", refuse)
-    assert cli.main([str(run), "--out", str(tmp_path / "out"), "--calibrate", str(data), "--precision", "int8"]) == 1
+    monkeypatch.setattr(tflite, "quantized", refuse)
+    flags = ["--to", "tflite", "--precision", "int8"]
+    assert cli.main([str(run), *flags, "--out", str(tmp_path / "out"), "--calibrate", str(data)]) == 1
     told = capsys.readouterr().out
     assert "cannot be converted to tflite/int8: Op Strange is not known\n" in told
     assert not any(tmp_path.iterdir())
@@ -139,7 +142,7 @@ class Fixed:
 
 def test_an_artifact_that_computes_in_something_else_breaks_its_promise() -> None:
     tensor = TensorSpec("face", "float32", tiny_source.SPEC.shape)
-    broken = job.promises("int8", Fixed("dynamic", tensor), tiny_source.SPEC)  # type: ignore[arg-type]
+    broken = job.promises(Row("tflite", "int8"), Fixed("dynamic", tensor), tiny_source.SPEC)  # type: ignore[arg-type]
     assert broken == [
         "its input is float32, not int8",
         "its output is float32, not int8",
@@ -150,5 +153,5 @@ def test_an_artifact_that_computes_in_something_else_breaks_its_promise() -> Non
 def test_an_input_that_merges_pixel_values_breaks_its_promise() -> None:
     spec = tiny_source.SPEC.model_copy(update={"mean": (0.5,), "std": (1 / 255,)})
     tensor = TensorSpec("face", "int8", spec.shape, 1.0, -1)
-    (reason,) = job.promises("int8", Fixed("int8", tensor), spec)  # type: ignore[arg-type]
+    (reason,) = job.promises(Row("tflite", "int8"), Fixed("int8", tensor), spec)  # type: ignore[arg-type]
     assert "of 256 pixel values apart" in reason

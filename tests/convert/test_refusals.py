@@ -47,8 +47,13 @@ def refused(capsys: pytest.CaptureFixture[str], code: int, *arguments: str | Pat
 def test_labels_that_are_not_as_many_as_outputs(
     bare: Path, data: Path, out: Path, labels: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = ["--labels", ",".join(labels), *FLAGS]
-    sentence = refused(capsys, 2, bare, *flags, "--calibrate", data, "--out", out)
+    judged = Path(shutil.copytree(data / "test", out.parent / "judged"))
+    for label in set(FER2013) - set(labels):
+        shutil.rmtree(judged / label)
+    for label in set(labels) - set(FER2013):
+        shutil.copytree(judged / "sad", judged / label)
+    flags = ["--labels", ",".join(labels), *FLAGS, "--precision", "float32"]
+    sentence = refused(capsys, 2, bare, *flags, "--evaluate", judged, "--out", out)
     assert f"gives (7,) values, but there are {len(labels)} labels" in sentence
 
 
@@ -101,9 +106,11 @@ def test_a_run_that_has_not_ended(data: Path, out: Path, tmp_path: Path, capsys:
 
 
 def test_a_model_of_another_kind(data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other = tmp_path / "net.h5"
+    other = tmp_path / "net.pt"
     other.write_bytes(b"...")
-    assert "neither a run folder nor a .keras" in refused(capsys, 2, other, "--calibrate", data, "--out", out)
+    assert "neither a run folder, a SavedModel folder, nor one of .keras, .h5" in refused(
+        capsys, 2, other, "--calibrate", data, "--out", out
+    )
 
 
 def test_a_bare_model_without_labels(bare: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +215,7 @@ def test_ctrl_c_leaves_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(*where, interrupt)
-    sentence = refused(capsys, 130, run, "--calibrate", data, "--out", out, "--precision", "float32")
+    sentence = refused(capsys, 130, run, "--calibrate", data, "--out", out, "--to", "tflite", "--precision", "float32")
     assert sentence == "fer-convert: interrupted, nothing is written"
     assert not any(out.parent.iterdir())
 
@@ -237,14 +244,30 @@ def test_a_bundle_that_does_not_prove_itself_is_not_written(
         whole(path, content[:-1] + b"?" if path.suffix == ".tflite" else content)
 
     monkeypatch.setattr(write, "_write", damaged)
-    sentence = refused(capsys, 78, run, "--calibrate", data, "--out", out, "--precision", "float32")
+    sentence = refused(capsys, 78, run, "--calibrate", data, "--out", out, "--to", "tflite", "--precision", "float32")
     assert "SHA-256" in sentence
     assert not any(out.parent.iterdir())
 
 
 def test_force_replaces_a_bundle(run: Path, data: Path, converted: Any, out: Path) -> None:
     shutil.copytree(converted.bundle, out)
-    assert cli.main([str(run), "--calibrate", str(data), "--out", str(out), "--precision", "float32", "--force"]) == 0
+    assert (
+        cli.main(
+            [
+                str(run),
+                "--calibrate",
+                str(data),
+                "--out",
+                str(out),
+                "--to",
+                "tflite",
+                "--precision",
+                "float32",
+                "--force",
+            ]
+        )
+        == 0
+    )
     assert [artifact.id for artifact in Bundle.open(out).manifest.artifacts] == ["tflite/float32"]
     assert not (out / "tiny.int8.tflite").exists()
     assert [path.name for path in out.parent.iterdir()] == ["out"]

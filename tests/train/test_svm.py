@@ -112,11 +112,11 @@ def test_the_model_is_made_of_layers_that_keras_ships(finished: Path) -> None:
 
 
 def test_the_model_says_the_same_as_tflite(finished: Path, with_svm: Recipe, drawings: Drawings) -> None:
-    from fer_convert import to_tflite  # noqa: PLC0415 - TensorFlow
+    from fer_convert.formats import tflite  # noqa: PLC0415 - TensorFlow
     from fer_train import evaluate  # noqa: PLC0415 - Keras
 
     trained = evaluate.open_trained(finished)
-    data = to_tflite.convert(trained.model, with_svm.preprocess, "float32")
+    data = tflite.converted(lambda face: trained.model(face, training=False), with_svm.preprocess.shape)
     runtime = open_runtime([data], "tflite", threads=1)
     preprocess = Preprocess(with_svm.preprocess)
     found = np.concatenate([runtime.infer(preprocess.tensor(image[None]))[0] for image in drawings[1].images[:10]])

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_convert import to_tflite
+from fer_convert import formats
+from fer_convert.pictures import pinned
+from fer_convert.quantize.calibration import Calibration
 from fer_edge.preprocess import Preprocess, PreprocessSpec
 from fer_edge.runtimes import open_runtime
 from fer_train import zoo
 from fer_train.backend import hushed
+from support.sources import source_of
 
 N = 24
 
@@ -76,9 +79,10 @@ def converted(name: str, precision: Any) -> tuple[Any, Any]:
     )
     faces = np.ascontiguousarray(faces[:, : spec.size, : spec.size])
     model(Preprocess(spec).tensor(faces), training=True)  # statistics of these pictures, as after an epoch
-    data = to_tflite.convert(model, spec, precision, faces)
+    source = source_of(model, spec, faces, tuple("abcdefg"))
+    files = formats.make(source, "tflite", precision, Calibration(Preprocess(spec).tensor(pinned(faces))))
     with hushed():
-        runtime = open_runtime([data], "tflite")
+        runtime = open_runtime(list(files.values()), "tflite")
     preprocess = Preprocess(spec, runtime.input)
     theirs = np.concatenate([runtime.infer(preprocess.tensor(face[None]))[0] for face in faces]).astype(np.float64)
     output = runtime.outputs[0]

@@ -93,7 +93,7 @@ def _log_softmax(node: Node) -> Value:
     return Value(node.tf.nn.log_softmax(node.plain(), axis=int(node.attributes.get("axis", -1))))
 
 
-def _attribute(node: Node, name: str, default: float) -> np.float32:
+def _attribute(node: Node, name: str, default: float) -> Any:  # noqa: ANN401 - a float32 scalar
     return np.float32(node.attributes.get(name, default))
 
 

@@ -108,7 +108,7 @@ def _batch_normalisation(node: Node) -> Value:
 
 
 def _gemm(node: Node) -> Value:
-    """alpha * A B + beta * C, with B transposed where it is asked for."""
+    """That is alpha * A B + beta * C, with B transposed where it is asked for."""
     if node.attributes.get("transA"):
         raise node.refuse("transposes its first input")
     weights = node.needed(1)

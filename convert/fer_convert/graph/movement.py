@@ -56,7 +56,8 @@ def _flattened(node: Node) -> Value:
 def _squeeze(node: Node) -> Value:
     shape = node.first.shape
     axes = node.integers("axes", 1)
-    gone = {axis % len(shape) for axis in axes} if axes is not None else {i for i, side in enumerate(shape) if side == 1}
+    ones = {i for i, side in enumerate(shape) if side == 1}
+    gone = ones if axes is None else {axis % len(shape) for axis in axes}
     after = tuple(side for i, side in enumerate(shape) if i not in gone)
     if node.first.order is Order.LAST and gone == {2, 3}:
         return Value(node.tf.reshape(node.first.tensor, after))

@@ -17,6 +17,7 @@ from fer_train.backend import hushed
 
 OPSET = 17
 INPUT, OUTPUT = "face", "scores"
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 QUANTIZED = frozenset({"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger"})
 
 
@@ -72,6 +73,11 @@ def simplified(model: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - unt
     return _anonymous(_renamed(slim))
 
 
+def serialized(model: Any) -> bytes:  # noqa: ANN401 - an onnx.ModelProto
+    """The same bytes for the same graph."""
+    return bytes(model.SerializeToString(deterministic=True))
+
+
 def operators(model: Any) -> set[str]:  # noqa: ANN401 - an onnx.ModelProto
     """The kinds of nodes."""
     return {node.op_type for node in model.graph.node}
@@ -85,6 +91,12 @@ def constants(model: Any) -> dict[str, Array]:  # noqa: ANN401 - an onnx.ModelPr
         if node.op_type == "Constant":
             found[node.output[0]] = attributes(node)["value"]
     return found
+
+
+def weighted(model: Any) -> list[Any]:  # noqa: ANN401 - an onnx.ModelProto; onnx.NodeProto
+    """Convolutions and dense layers with constant weights, in order."""
+    known = constants(model)
+    return [node for node in model.graph.node if node.op_type in WEIGHTED and node.input[1] in known]
 
 
 def attributes(node: Any) -> dict[str, Any]:  # noqa: ANN401 - an onnx.NodeProto
@@ -119,9 +131,10 @@ def _renamed(model: Any) -> Any:  # noqa: ANN401 - an onnx.ModelProto
     taken = {name for node in model.graph.node for name in (*node.input, *node.output)} - set(names)
     if taken & set(names.values()):
         names.update({name: f"{name}_" for name in taken & set(names.values())})
-    for node in model.graph.node:
+    for i, node in enumerate(model.graph.node):
         for names_of in (node.input, node.output):
             names_of[:] = [names.get(name, name) for name in names_of]
+        node.name = f"{i}/{node.name or node.op_type}"
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
         value.name = names.get(value.name, value.name)
     return model

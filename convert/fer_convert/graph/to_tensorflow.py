@@ -29,8 +29,7 @@ def function(model: Any, tf: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - ONN
         values = {**known, model.graph.input[0].name: Value(face)}
         for proto in model.graph.node:
             node = _node(proto, values, tf)
-            for name, value in zip(proto.output, _applied(node), strict=False):
-                values[name] = value
+            values.update(zip(proto.output, _applied(node), strict=False))
         return plain(values[model.graph.output[0].name], tf)
 
     return run

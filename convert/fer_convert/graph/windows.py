@@ -1,4 +1,4 @@
-"""Sliding windows, as ONNX and as TensorFlow describe them: kernel, strides, dilations and what lies beyond the edge."""
+"""Sliding windows, as ONNX and as TensorFlow describe them: kernel, strides, dilations, and what is beyond the edge."""
 
 from __future__ import annotations
 

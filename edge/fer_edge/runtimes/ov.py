@@ -78,13 +78,14 @@ def library() -> Any:  # noqa: ANN401 - untyped library
 
 
 def _precision(compiled: Any) -> str:  # noqa: ANN401 - untyped library
-    """What the weighted operators compute in, as the compiled graph tells it."""
+    """What the weighted operators compute in: the kernel's name tells, else the precision that its tensors are in."""
     kinds = set()
     for op in compiled.get_runtime_model().get_ops():
         told = op.get_rt_info()
         if str(_value(told, "layerType")) in _WEIGHTED:
-            kind = str(_value(told, "runtimePrecision")).lower()
-            kinds.add(_PRECISIONS.get(kind, kind))
+            kernel = str(_value(told, "primitiveType")).lower().rpartition("_")[2]
+            stored = str(_value(told, "runtimePrecision")).lower()
+            kinds.add(_PRECISIONS.get(kernel) or _PRECISIONS.get(stored, stored))
     return "+".join(sorted(kinds)) if kinds else "float32"
 
 
