@@ -28,13 +28,14 @@ Say = Callable[[str], None]
 class Pictures:
     """What was read.
 
-    calibration: seeded sample of the training split, None where nothing is quantized. training: SHA-256 of the whole
-    split it was drawn from, "" without one. evaluation: every picture of the test split.
+    calibration: seeded sample of the training split `pool`, None where nothing is quantized. training: SHA-256 of that
+    split, "" without one. evaluation: every picture of the test split.
     """
 
     calibration: Dataset | None
     training: str
     evaluation: Dataset
+    pool: Dataset | None = None
 
 
 def require(job: Job) -> None:
@@ -54,14 +55,14 @@ def load(job: Job, description: Description, say: Say) -> Pictures:
 
     Raises InputError when there is nothing usable or too little, UsageError when the classes are not the labels.
     """
-    calibration, training = None, ""
+    calibration, training, pool = None, "", None
     if job.calibrate is not None:
         pool = _read(job.calibrate, "train", description, say)
         calibration, training = _sample(pool, job.calibration_n, say), pool.digest()
     evaluation = _read(str(job.evaluate or job.calibrate), "test", description, say)
     if len(evaluation) < MIN_EVALUATION_N:
         raise InputError(f"{evaluation.source} has {len(evaluation)} pictures to judge by, at least {MIN_EVALUATION_N}")
-    return Pictures(calibration, training, evaluation)
+    return Pictures(calibration, training, evaluation, pool)
 
 
 def pinned(images: Image) -> Image:

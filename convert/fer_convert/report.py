@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_convert.options import Job
+from fer_convert.quantize.sensitivity import Layer
 from fer_convert.verify import Measured, Reference
 from fer_edge.bundle import Artifact, Format, Precision
 from fer_train.provenance import data_name
@@ -32,11 +33,27 @@ HEAD = (
 
 
 @dataclass(frozen=True)
+class Step:
+    """One rung of the int8 ladder and what it brought; reason: why it brought no artifact."""
+
+    name: str
+    drop_pp: float = 0.0
+    agreement: float = 0.0
+    worst_class: str = ""
+    worst_class_drop_pp: float = 0.0
+    size_bytes: int = 0
+    p50_ms: float = 0.0
+    passed: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
     """One artifact: what was measured of it, and why it is refused, if it is.
 
     p50_ms: of one inference on this machine, with `threads`; 0 where there was none. artifact and measured: None when
-    it came not so far. reasons: empty when every gate is met.
+    it came not so far. reasons: empty when every gate is met. steps: of the int8 ladder, where one was climbed, and
+    layers: by how much each suffers from eight bits, where that was asked.
     """
 
     format: Format
@@ -50,6 +67,8 @@ class Row:
     artifact: Artifact | None = None
     measured: Measured | None = None
     reasons: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    layers: tuple[Layer, ...] = ()
 
     @property
     def name(self) -> str:
@@ -92,6 +111,8 @@ def text(outcome: Outcome) -> str:
         "",
     ]
     lines += [f"{row.name} is refused: {reason}" for row in outcome.rows for reason in row.reasons]
+    for row in outcome.rows:
+        lines += _ladder(row)
     if outcome.bundle is not None:
         lines.append(f"written: {outcome.bundle} (manifest SHA-256 {outcome.sha256})")
     else:
@@ -140,7 +161,28 @@ def row_json(row: Row, *, timed: bool = True) -> dict[str, Any]:
         }
     if row.measured is not None:
         known |= figures(row.measured)
+    if row.steps:
+        known["steps"] = [_step(step, timed=timed) for step in row.steps]
     return known
+
+
+def _step(step: Step, *, timed: bool) -> dict[str, Any]:
+    return {key: value for key, value in asdict(step).items() if timed or key != "p50_ms"}
+
+
+def _ladder(row: Row) -> list[str]:
+    """One line per rung that was climbed, with what it brought."""
+    if not row.steps:
+        return []
+    lines = [f"{row.name}, rung by rung:"]
+    for step in row.steps:
+        if step.reason:
+            lines.append(f"  {step.name}: {step.reason}")
+            continue
+        told = f"drop {step.drop_pp:+.2f} points, agreement {step.agreement:.2%}, "
+        told += f"{step.worst_class} {step.worst_class_drop_pp:+.1f}, {step.size_bytes / 1024:.0f} KiB"
+        lines.append(f"  {step.name}: {told}" + (", passes" if step.passed else ""))
+    return lines
 
 
 def figures(found: Measured) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convert import tiny_source
-from fer_convert import cli, job, verify
+from fer_convert import artifact, cli, verify
 from fer_convert.formats import tflite
 from fer_convert.options import Gates
 from fer_convert.report import Row
@@ -44,7 +44,7 @@ def broken_int8(monkeypatch: pytest.MonkeyPatch) -> None:
         runtime = open_runtime(data, format_, threads=threads)
         return Rotated(runtime) if runtime.effective_precision == "int8" else runtime
 
-    monkeypatch.setattr(job, "open_runtime", opened)
+    monkeypatch.setattr(artifact, "open_runtime", opened)
 
 
 @pytest.mark.usefixtures("broken_int8")
@@ -142,7 +142,7 @@ class Fixed:
 
 def test_an_artifact_that_computes_in_something_else_breaks_its_promise() -> None:
     tensor = TensorSpec("face", "float32", tiny_source.SPEC.shape)
-    broken = job.promises(Row("tflite", "int8"), Fixed("dynamic", tensor), tiny_source.SPEC)  # type: ignore[arg-type]
+    broken = artifact.promises(Row("tflite", "int8"), Fixed("dynamic", tensor), tiny_source.SPEC)  # type: ignore[arg-type]
     assert broken == [
         "its input is float32, not int8",
         "its output is float32, not int8",
@@ -153,5 +153,5 @@ def test_an_artifact_that_computes_in_something_else_breaks_its_promise() -> Non
 def test_an_input_that_merges_pixel_values_breaks_its_promise() -> None:
     spec = tiny_source.SPEC.model_copy(update={"mean": (0.5,), "std": (1 / 255,)})
     tensor = TensorSpec("face", "int8", spec.shape, 1.0, -1)
-    (reason,) = job.promises(Row("tflite", "int8"), Fixed("int8", tensor), spec)  # type: ignore[arg-type]
+    (reason,) = artifact.promises(Row("tflite", "int8"), Fixed("int8", tensor), spec)  # type: ignore[arg-type]
     assert "of 256 pixel values apart" in reason

@@ -1,0 +1,75 @@
+"""What all artifacts of one bundle stand on: the source, the pictures, what the source says of them, and the card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fer_convert import origin, pictures, verify
+from fer_convert.options import CALIBRATED, Job
+from fer_convert.pictures import Pictures, pinned
+from fer_convert.quantize.calibration import Calibration
+from fer_convert.sources import Source, apart, description, reading
+from fer_convert.verify import Reference
+from fer_edge.bundle import Artifact, Card, Manifest, Provenance
+from fer_edge.preprocess import Preprocess, PreprocessSpec
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all artifacts of one bundle stand on."""
+
+    job: Job
+    source: Source
+    pictures: Pictures
+    reference: Reference
+    provenance: Provenance
+    card: Card
+    calibration: Calibration | None
+    say: Say
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """How faces become tensors, with the crop contracts."""
+        return self.source.description.preprocess
+
+    def manifest(self, artifacts: Sequence[Artifact], tools: dict[str, str] | None = None) -> Manifest:
+        """A manifest with these artifacts; `tools` are added to the ones that every artifact was made with."""
+        known = {**self.provenance.tools, **(tools or {})}
+        return Manifest(
+            schema_version=1,
+            name=self.source.description.name,
+            task="expression",
+            labels=self.source.description.labels,
+            preprocess=self.spec,
+            artifacts=tuple(artifacts),
+            provenance=self.provenance.model_copy(update={"tools": known}),
+            card=self.card,
+        )
+
+
+def lay(job: Job, say: Say) -> Ground:
+    """Read model and pictures, and judge the model; raises FerEdgeError for everything that is not right."""
+    known = description.describe(job)
+    say(f"reading the pictures that {known.name} is calibrated with and judged by")
+    found = pictures.load(job, known, say)
+    trained = origin.trained_on(known)
+    if trained and found.training and trained != found.training:
+        say(f"the pictures of {job.calibrate} are not the ones that the run was trained on (SHA-256 differs)")
+    say(f"reading {known.file.name}, and judging it in its own framework on {len(found.evaluation)} pictures")
+    taken = _taken(known, found)
+    source = Source(known, taken, origin.sha256(known.file))
+    judged = verify.reference(source, found.evaluation)
+    calibration = None
+    if found.calibration is not None and set(job.precisions) & set(CALIBRATED):
+        calibration = Calibration(Preprocess(known.preprocess).tensor(pinned(found.calibration.images)))
+    return Ground(job, source, found, judged, origin.provenance(source, found), origin.card(known), calibration, say)
+
+
+def _taken(known: description.Description, found: Pictures) -> reading.Taken:
+    """The model taken apart: in this process where fer-train made it, else in one of its own."""
+    wanted = reading.Wanted(known.file.resolve(), known.kind, known.preprocess, known.labels, known.from_flags)
+    take = reading.take if known.own else apart.take_apart
+    return take(wanted, found.evaluation.images)
