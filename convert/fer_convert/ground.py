@@ -9,10 +9,12 @@ from fer_convert import origin, pictures, verify
 from fer_convert.options import CALIBRATED, Job
 from fer_convert.pictures import Pictures, pinned
 from fer_convert.quantize.calibration import Calibration
-from fer_convert.sources import Source, apart, description, reading
+from fer_convert.sources import Source, apart, conventions, description, reading
 from fer_convert.verify import Reference
 from fer_edge.bundle import Artifact, Card, Manifest, Provenance
 from fer_edge.preprocess import Preprocess, PreprocessSpec
+from fer_edge.types import Array
+from fer_train.data import Dataset
 
 Say = Callable[[str], None]
 
@@ -62,6 +64,7 @@ def lay(job: Job, say: Say) -> Ground:
     taken = _taken(known, found)
     source = Source(known, taken, origin.sha256(known.file))
     judged = verify.reference(source, found.evaluation)
+    conventions.check(known, judged.scores.top1, found.evaluation, lambda few, specs: _answers(known, few, specs))
     calibration = None
     if found.calibration is not None and set(job.precisions) & set(CALIBRATED):
         calibration = Calibration(Preprocess(known.preprocess).tensor(pinned(found.calibration.images)))
@@ -70,6 +73,13 @@ def lay(job: Job, say: Say) -> Ground:
 
 def _taken(known: description.Description, found: Pictures) -> reading.Taken:
     """The model taken apart: in this process where fer-train made it, else in one of its own."""
-    wanted = reading.Wanted(known.file.resolve(), known.kind, known.preprocess, known.labels, known.from_flags)
     take = reading.take if known.own else apart.take_apart
-    return take(wanted, found.evaluation.images)
+    return take(_wanted(known), found.evaluation.images)
+
+
+def _answers(known: description.Description, few: Dataset, specs: Sequence[PreprocessSpec]) -> list[Array]:
+    return apart.answers(_wanted(known), few.images, specs)
+
+
+def _wanted(known: description.Description) -> reading.Wanted:
+    return reading.Wanted(known.file.resolve(), known.kind, known.preprocess, known.labels, known.from_flags)

@@ -12,15 +12,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_convert.sources.reading import ModelRefused, Taken, Wanted, take
+from fer_convert.sources import reading
+from fer_convert.sources.reading import ModelRefused, Taken, Wanted
 from fer_edge.errors import ExitCode, FerEdgeError, RuntimeUnavailable, UsageError
 from fer_edge.preprocess import PreprocessSpec
-from fer_edge.types import Image
+from fer_edge.types import Array, Image
 
 TIME_S = 900.0
 """Of reading, running on all pictures and converting once; ResNet-50 at 224 pixels on 3589 pictures takes a third."""
@@ -32,6 +35,27 @@ GRAPH, TFLITE, OUTPUTS = "graph.onnx", "model.tflite", "outputs.npy"
 
 def take_apart(wanted: Wanted, faces: Image, time_s: float = TIME_S, memory_bytes: int = MEMORY_BYTES) -> Taken:
     """What `reading.take` gives, from another process; raises what it raises, and ModelRefused beyond a limit."""
+    with _asked(wanted, faces, (), (time_s, memory_bytes)) as (folder, answer):
+        return Taken(
+            _array(folder / OUTPUTS),
+            (folder / GRAPH).read_bytes(),
+            (folder / TFLITE).read_bytes(),
+            answer["graph_reason"],
+            answer["tflite_reason"],
+        )
+
+
+def answers(wanted: Wanted, faces: Image, specs: Sequence[PreprocessSpec]) -> list[Array]:
+    """What `reading.answers` gives, from another process."""
+    with _asked(wanted, faces, specs, (TIME_S, MEMORY_BYTES)) as (folder, _):
+        return list(_array(folder / OUTPUTS))
+
+
+@contextmanager
+def _asked(
+    wanted: Wanted, faces: Image, specs: Sequence[PreprocessSpec], limits: tuple[float, int]
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folder of a question that was answered, and the answer."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         np.save(folder / FACES, faces, allow_pickle=False)
@@ -41,11 +65,12 @@ def take_apart(wanted: Wanted, faces: Image, time_s: float = TIME_S, memory_byte
             "preprocess": wanted.preprocess.model_dump(mode="json"),
             "labels": list(wanted.labels),
             "from_flags": wanted.from_flags,
-            "memory_bytes": memory_bytes,
+            "specs": [spec.model_dump(mode="json") for spec in specs],
+            "memory_bytes": limits[1],
         }
         (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
-        _run(wanted, folder, time_s)
-        return _answer(folder)
+        _run(wanted, folder, limits[0])
+        yield folder, _answer(folder)
 
 
 def _run(wanted: Wanted, folder: Path, time_s: float) -> None:
@@ -68,25 +93,23 @@ def _end(code: int, told: str) -> str:
     return f"ended with {code}"
 
 
-def _answer(folder: Path) -> Taken:
-    answer = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
+def _answer(folder: Path) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
     if "error" in answer:
         kinds: dict[int, type[FerEdgeError]] = {
             int(ExitCode.USAGE): UsageError,
             int(ExitCode.UNAVAILABLE): RuntimeUnavailable,
         }
         raise kinds.get(answer["exit_code"], ModelRefused)(answer["error"])
-    return Taken(
-        np.load(folder / OUTPUTS, allow_pickle=False),
-        (folder / GRAPH).read_bytes(),
-        (folder / TFLITE).read_bytes(),
-        answer["graph_reason"],
-        answer["tflite_reason"],
-    )
+    return answer
+
+
+def _array(path: Path) -> Array:
+    return np.asarray(np.load(path, allow_pickle=False))
 
 
 def main(folder: Path) -> int:
-    """The other process: answer the request that lies in the folder."""
+    """The other process: answer the question that lies in the folder."""
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
     resource.setrlimit(resource.RLIMIT_AS, (request["memory_bytes"], request["memory_bytes"]))
     wanted = Wanted(
@@ -96,18 +119,24 @@ def main(folder: Path) -> int:
         labels=tuple(request["labels"]),
         from_flags=request["from_flags"],
     )
-    answer: dict[str, Any]
+    specs = [PreprocessSpec.model_validate(spec) for spec in request["specs"]]
     try:
-        taken = take(wanted, np.load(folder / FACES, allow_pickle=False))
+        answer = _done(wanted, _array(folder / FACES), specs, folder)
     except FerEdgeError as error:
         answer = {"error": str(error), "exit_code": int(error.exit_code)}
-    else:
-        np.save(folder / OUTPUTS, taken.outputs, allow_pickle=False)
-        (folder / GRAPH).write_bytes(taken.graph)
-        (folder / TFLITE).write_bytes(taken.tflite)
-        answer = {"graph_reason": taken.graph_reason, "tflite_reason": taken.tflite_reason}
     (folder / ANSWER).write_text(json.dumps(answer), encoding="utf-8")
     return 0
+
+
+def _done(wanted: Wanted, faces: Image, specs: list[PreprocessSpec], folder: Path) -> dict[str, Any]:
+    if specs:
+        np.save(folder / OUTPUTS, np.stack(reading.answers(wanted, faces, specs)), allow_pickle=False)
+        return {}
+    taken = reading.take(wanted, faces)
+    np.save(folder / OUTPUTS, taken.outputs, allow_pickle=False)
+    (folder / GRAPH).write_bytes(taken.graph)
+    (folder / TFLITE).write_bytes(taken.tflite)
+    return {"graph_reason": taken.graph_reason, "tflite_reason": taken.tflite_reason}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ input, one output, the shape that the preprocessing makes, as many outputs as la
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +80,17 @@ def take(wanted: Wanted, faces: Image) -> Taken:
     Raises ModelRefused for a file that is not right, UsageError where it does not fit what the command line said.
     """
     return taken(READERS[wanted.kind](wanted), wanted, faces)
+
+
+def answers(wanted: Wanted, faces: Image, specs: Sequence[PreprocessSpec]) -> list[Array]:
+    """What the model says of the faces under each specification, float32 (N, labels); colours turned where it asks."""
+    opened = READERS[wanted.kind](wanted)
+    fits(opened, wanted)
+    found = []
+    for spec in specs:
+        turned = faces if spec.color == wanted.preprocess.color else np.ascontiguousarray(faces[..., ::-1])
+        found.append(_outputs(opened, Preprocess(spec), turned))
+    return found
 
 
 def taken(opened: Opened, wanted: Wanted, faces: Image) -> Taken:
