@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from fer_convert import artifact, frameworks, golden, ground, ladder, origin, pictures, report, write
+from fer_convert import artifact, frameworks, golden, ground, ladder, layers, origin, pictures, report, write
 from fer_convert.artifact import Made
 from fer_convert.ground import Ground, Say
 from fer_convert.options import KNOWN, Job
+from fer_convert.quantize import sensitivity
 from fer_convert.report import Outcome
 from fer_edge.bundle import Format, Manifest, Precision
 from fer_train.provenance import data_name
@@ -55,6 +56,10 @@ def _write(laid: Ground, outcome: Outcome, passing: Sequence[Made]) -> str:
         for each, (_, parts) in zip(artifacts, passing, strict=True)
         for file, data in zip(each.files, parts.values(), strict=True)
     }
+    for row, _ in passing:
+        if row.layers:
+            files[f"layers.{row.format}.csv"] = sensitivity.as_csv(row.layers).encode()
+            files[f"layers.{row.format}.png"] = layers.drawing(row.layers).png()
     files[write.CONVERSION] = write.as_json_bytes(_story(laid, outcome, manifest))
     card = origin.run_card(laid.source.description)
     if card:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ def ranked(
     return sorted(found, key=lambda layer: -layer.divergence)
 
 
-def as_csv(layers: list[Layer]) -> str:
+def as_csv(layers: Sequence[Layer]) -> str:
     """One line per layer, the most sensitive first."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
