@@ -74,12 +74,13 @@ def lay(job: Job, say: Say) -> Ground:
 def _taken(known: description.Description, found: Pictures) -> reading.Taken:
     """The model taken apart: in this process where fer-train made it, else in one of its own."""
     take = reading.take if known.own else apart.take_apart
-    return take(_wanted(known), found.evaluation.images)
+    return take(wanted(known), found.evaluation.images)
 
 
 def _answers(known: description.Description, few: Dataset, specs: Sequence[PreprocessSpec]) -> list[Array]:
-    return apart.answers(_wanted(known), few.images, specs)
+    return apart.answers(wanted(known), few.images, specs)
 
 
-def _wanted(known: description.Description) -> reading.Wanted:
+def wanted(known: description.Description) -> reading.Wanted:
+    """What the model is expected to be."""
     return reading.Wanted(known.file.resolve(), known.kind, known.preprocess, known.labels, known.from_flags)

@@ -3,6 +3,7 @@
 1. Better calibration: more faces, and narrower ranges (percentile, least squared error, entropy).
 2. Channels evened out between layers (`quantize.equalise`), then biases corrected (`quantize.correct`).
 3. The layers that suffer most stay in float32, one, two, four and so on, up to a quarter of them.
+4. A run of fer-train is trained on for a little with its eight bits in sight (`quantize.finetune`).
 
 It ends at the first rung that meets every gate. Where none does, the artifact is refused with what was tried.
 """
@@ -18,13 +19,13 @@ from fer_convert.artifact import Made
 from fer_convert.formats import ConversionFailed
 from fer_convert.formats import onnx as onnx_format
 from fer_convert.graph.onnx_graph import serialized, weighted
-from fer_convert.ground import Ground
+from fer_convert.ground import Ground, wanted
 from fer_convert.pictures import pinned
-from fer_convert.quantize import correct, equalise, sensitivity
+from fer_convert.quantize import correct, equalise, finetune, sensitivity
 from fer_convert.quantize.calibration import Calibration, Plan
 from fer_convert.quantize.ranges import Method
 from fer_convert.report import Row, Step
-from fer_convert.sources import Source
+from fer_convert.sources import Source, reading
 from fer_convert.sources.reading import Taken
 from fer_edge.preprocess import Preprocess
 
@@ -102,6 +103,7 @@ class _Ladder:
             yield replace(self._best, name=f"ranges by {method}", plan=Plan(method))
         yield from self._evened()
         yield from self._in_float()
+        yield from self._finetuned()
 
     def _more(self) -> Calibration | None:
         pool, before = self._ground.pictures.pool, self._ground.calibration
@@ -137,6 +139,17 @@ class _Ladder:
             name = f"{count} layer{'s' if count > 1 else ''} in float"
             yield replace(best, name=name, plan=replace(best.plan, float_layers=kept))
             count *= 2
+
+    def _finetuned(self) -> Iterator[Rung]:
+        """For runs of fer-train that give logits; a stranger's net is not loaded in this process."""
+        known, pool = self._ground.source.description, self._ground.pictures.pool
+        if not known.own or pool is None or self._ground.reference.kind != "logits":
+            return
+        model = reading.keras_model(known.file)
+        tuned = finetune.finetuned(model, self._ground.spec, pool, self._ground.say)
+        taken = reading.taken(reading.of_keras(tuned, known.file), wanted(known), pool.images[:1])
+        source = Source(known, taken, self._ground.source.sha256, "fine-tuned")
+        yield Rung("fine-tuned", source, self._best.calibration, Plan(self._best.plan.method))
 
 
 def altered(source: Source, graph: Any, name: str) -> Source:  # noqa: ANN401 - an onnx.ModelProto

@@ -68,7 +68,7 @@ def test_what_no_rung_mends_is_refused_with_all_that_was_tried(
     (row,) = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["rows"]
     names = [step["name"] for step in row["steps"]]
     ranges = ["ranges by percentile", "ranges by mse", "ranges by entropy"]
-    assert names == ["plain", *ranges, "channels evened out", "biases corrected", "1 layer in float"]
+    assert names == ["plain", *ranges, "channels evened out", "biases corrected", "1 layer in float", "fine-tuned"]
     assert not any(step["passed"] for step in row["steps"])
     assert "tflite/int8 is refused: top-1 drops by" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()

@@ -61,6 +61,7 @@ def _with_rounding(model: Any) -> Any:  # noqa: ANN401 - Keras models
     """A twin whose layers round, with the model's weights."""
     keras = frameworks.keras()
     kinds = _rounding_layers()
+    unrounded = {layer.name for layer in model.layers if _unrounded(layer)}
 
     def twin(layer: Any) -> Any:  # noqa: ANN401 - Keras layers
         made = kinds["layers"].get(type(layer), type(layer)).from_config(layer.get_config())
@@ -70,14 +71,25 @@ def _with_rounding(model: Any) -> Any:  # noqa: ANN401 - Keras models
 
     def call(layer: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - Keras tensors
         out = layer(*arguments, **named)
-        quiet = (keras.layers.InputLayer, keras.layers.Dropout, keras.layers.Flatten, keras.layers.Reshape)
-        followed = isinstance(layer, tuple(kinds["layers"])) and len(out.shape) == 4
-        return out if isinstance(layer, quiet) or followed else kinds["activation"]()(out)
+        return out if layer.name in unrounded else kinds["activation"]()(out)
 
     student = keras.models.clone_model(model, clone_function=twin, call_function=call)
     for layer in model.layers:
         student.get_layer(layer.name).set_weights(layer.get_weights())
     return student
+
+
+def _unrounded(layer: Any) -> bool:  # noqa: ANN401 - a Keras layer
+    """Whether a layer's output is not stored in eight bits: it moves values only, or melts with the layer after it."""
+    layers = frameworks.keras().layers
+    if isinstance(layer, (layers.InputLayer, layers.Dropout, layers.Flatten, layers.Reshape)):
+        return True
+    takers = [node.operation for node in layer._outbound_nodes]  # noqa: SLF001 - Keras has no other word for it
+    return bool(takers) and all(
+        isinstance(taker, (layers.BatchNormalization, layers.ReLU))
+        or (isinstance(taker, layers.Activation) and taker.get_config()["activation"] == "relu")
+        for taker in takers
+    )
 
 
 def _hand_back(student: Any, model: Any) -> None:  # noqa: ANN401 - Keras models

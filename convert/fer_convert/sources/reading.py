@@ -160,13 +160,18 @@ def first_line(error: Exception) -> str:
 
 
 def _keras(wanted: Wanted) -> Opened:
+    return of_keras(keras_model(wanted.file), wanted.file)
+
+
+def keras_model(file: Path) -> Any:  # noqa: ANN401 - a Keras model
+    """A `.keras` file in float32, read in safe mode and without its optimizer; raises ModelRefused."""
     keras = frameworks.keras()
     try:
         with hushed():
-            model = keras.models.load_model(wanted.file, compile=False, safe_mode=True)
+            model = keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # noqa: BLE001 - zipfile, h5py and Keras raise a dozen kinds for a bad file
-        raise ModelRefused(f"{wanted.file} is not a Keras model that can be loaded: {first_line(error)}") from None
-    return of_keras(as_float32(model, wanted.file, keras), wanted.file)
+        raise ModelRefused(f"{file} is not a Keras model that can be loaded: {first_line(error)}") from None
+    return as_float32(model, file, keras)
 
 
 def of_keras(model: Any, file: Path) -> Opened:  # noqa: ANN401 - a model of Keras 3 or of tf_keras
