@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, ValidationError
 
 from fer_convert import frameworks
@@ -74,14 +75,18 @@ def _in_tflite(data: bytes, text: bytes) -> bytes:
     from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415 - optional
 
     model: Any = schema.ModelT.InitFromPackedBuf(bytearray(data), 0)
-    names = [entry.name for entry in model.metadata or []]
-    model.metadata = [entry for entry, name in zip(model.metadata or [], names, strict=True) if name != KEY.encode()]
-    buffer = schema.BufferT()
-    buffer.data = list(text)
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = KEY, len(model.buffers) - 1
-    model.metadata.append(entry)
+    for stored in model.buffers:
+        if stored.offset > 1:  # its values lie behind the flatbuffer, at a place that would not be theirs any more
+            stored.data = np.frombuffer(data, np.uint8, stored.size, stored.offset)
+            stored.offset = stored.size = 0
+    model.metadata = model.metadata or []
+    entry = next((entry for entry in model.metadata if entry.name == KEY.encode()), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = KEY, len(model.buffers)
+        model.metadata.append(entry)
+        model.buffers.append(schema.BufferT())
+    model.buffers[entry.buffer].data = list(text)
     builder = flatbuffers.Builder(len(data) + len(text))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
