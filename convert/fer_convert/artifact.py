@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, replace
 
-from fer_convert import formats, golden, metadata, verify
+from fer_convert import formats, golden, inspection, metadata, verify
 from fer_convert.formats import ConversionFailed, Files
 from fer_convert.ground import Ground
 from fer_convert.metadata import Meaning
@@ -58,6 +58,7 @@ def made(ground: Ground, row: Row, source: Source, calibration: Calibration | No
         artifact=artifact,
         measured=measured,
         reasons=tuple(reasons),
+        notes=inspection.notes(row.format, files),
     )
     return row, files
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fer_edge import __version__
 from fer_edge.command import STDOUT, guarded, prove_writable, tell, write_json
-from fer_edge.errors import ExitCode
+from fer_edge.errors import ExitCode, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,6 +67,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--preprocess", metavar="K=V,...", help="for a model without recipe: color, size, range or mean and std, layout"
     )
+    model.add_argument("--about", type=Path, metavar="FILE", help="labels and preprocessing in a TOML file instead")
     model.add_argument("--crop", type=Path, metavar="FILE", help="crop contracts (default: the run's crop.json)")
 
 
@@ -95,6 +96,8 @@ def _job(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a Job, which t
     for flag, (key, parse) in parsers.items():
         text = getattr(arguments, flag)
         given[key] = None if text is None else parse(text)
+    if arguments.about is not None:
+        given |= _about(arguments)
     limits = {
         "max_drop_pp": arguments.max_drop,
         "min_agreement": arguments.min_agreement,
@@ -108,6 +111,15 @@ def _job(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a Job, which t
         keep_passing=arguments.keep_passing,
         **_given(given),
     )
+
+
+def _about(arguments: argparse.Namespace) -> dict[str, Any]:
+    from fer_convert import about  # noqa: PLC0415 - pydantic
+
+    if arguments.labels or arguments.preprocess:
+        raise UsageError("--about says labels and preprocessing; give it, or --labels and --preprocess")
+    told = about.read(arguments.about)
+    return {"labels": told.labels, "preprocess": told.preprocess}
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

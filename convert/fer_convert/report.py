@@ -52,8 +52,8 @@ class Row:
     """One artifact: what was measured of it, and why it is refused, if it is.
 
     p50_ms: of one inference on this machine, with `threads`; 0 where there was none. artifact and measured: None when
-    it came not so far. reasons: empty when every gate is met. steps: of the int8 ladder, where one was climbed, and
-    layers: by how much each suffers from eight bits, where that was asked.
+    it came not so far. reasons: empty when every gate is met. notes: what would be slow, though it is right. steps: of
+    the int8 ladder, where one was climbed, and layers: by how much each suffers from eight bits, where that was asked.
     """
 
     format: Format
@@ -67,6 +67,7 @@ class Row:
     artifact: Artifact | None = None
     measured: Measured | None = None
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     layers: tuple[Layer, ...] = ()
 
@@ -111,6 +112,7 @@ def text(outcome: Outcome) -> str:
         "",
     ]
     lines += [f"{row.name} is refused: {reason}" for row in outcome.rows for reason in row.reasons]
+    lines += [f"{row.name}: {note}" for row in outcome.rows for note in row.notes]
     for row in outcome.rows:
         lines += _ladder(row)
     if outcome.bundle is not None:
@@ -161,6 +163,8 @@ def row_json(row: Row, *, timed: bool = True) -> dict[str, Any]:
         }
     if row.measured is not None:
         known |= figures(row.measured)
+    if row.notes:
+        known["notes"] = list(row.notes)
     if row.steps:
         known["steps"] = [_step(step, timed=timed) for step in row.steps]
     return known
