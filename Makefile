@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
 DEMO_FRAMES ?= 330
+FUZZ_SECONDS ?= 120
 
 # Words that old Pythons understand, for it is they who need to read this.
 define CHECK_PYTHON
@@ -49,6 +50,10 @@ lint: $(VENV)/.dev ## style, types, and the direction of imports
 
 .PHONY: check
 check: lint test ## lint, then test
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## damaged files for everything that reads strangers' files, FUZZ_SECONDS long
+	@cd tests && ../$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
 
 .PHONY: check-device-matrix
 check-device-matrix: ## the device's tests on old and new Pythons and libraries (downloads them)

@@ -210,7 +210,7 @@ def _without_code(file: Path) -> None:
     try:
         with h5py.File(file, "r") as opened:
             text = opened.attrs.get("model_config")
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - h5py raises OSError, KeyError, RuntimeError and more for a bad file
         raise ModelRefused(f"{file} is not a Keras model that can be loaded: {first_line(error)}") from None
     if text is None:
         raise ModelRefused(f"{file} holds weights without a model; save the whole model")

@@ -48,7 +48,10 @@ class LiteRt:
                 f"the model takes {self.input.dtype} {self.input.shape}, found {tensor.dtype} {tensor.shape}"
             )
         self._interpreter.set_tensor(self._input["index"], tensor)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise BundleRefused(f"{self.name} cannot run this model: {_first_line(error)}") from None
         return [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
 
 
@@ -63,14 +66,18 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> LiteRt:
         with _without_chatter():
             interpreter = interpreter_class(model_content=data[0], num_threads=threads)
             interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BundleRefused(f"{_NAMES[module]} does not take this model: {reason}") from None
+        return LiteRt(interpreter, module, threads)
+    except (ValueError, RuntimeError) as error:  # names that are not text are among the former
+        raise BundleRefused(f"{_NAMES[module]} does not take this model: {_first_line(error)}") from None
     except SystemError:  # tflite-runtime 2.14 says it so: its last wheels were built for numpy 1
         raise RuntimeUnavailable(
             f"{_NAMES[module]} does not work with numpy {np.__version__}: pip install 'numpy<2', or another runtime"
         ) from None
-    return LiteRt(interpreter, module, threads)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 @contextmanager

@@ -54,7 +54,10 @@ class Ort:
             raise ValueError(
                 f"the model takes {self.input.dtype} {self.input.shape}, found {tensor.dtype} {tensor.shape}"
             )
-        return [np.asarray(out) for out in self._session.run(self._names, {self.input.name: tensor})]
+        try:
+            return [np.asarray(out) for out in self._session.run(self._names, {self.input.name: tensor})]
+        except Exception as error:  # noqa: BLE001 - see open_model
+            raise BundleRefused(f"onnxruntime cannot run this model: {_first_line(error)}") from None
 
 
 def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa: ARG001 - one module only
@@ -68,9 +71,13 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa
     try:
         session = onnxruntime.InferenceSession(data[0], options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - its own exception classes derive from Exception alone
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BundleRefused(f"onnxruntime does not take this model: {reason}") from None
+        raise BundleRefused(f"onnxruntime does not take this model: {_first_line(error)}") from None
     return Ort(session, onnxruntime.__version__, threads, _precision(data[0], options, onnxruntime))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _precision(data: bytes, options: Any, library: Any) -> str:  # noqa: ANN401 - untyped library

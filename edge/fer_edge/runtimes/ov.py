@@ -45,7 +45,10 @@ class OpenVino:
                 f"the model takes {self.input.dtype} {self.input.shape}, found {tensor.dtype} {tensor.shape}"
             )
         self._input.data[...] = tensor
-        self._request.infer()
+        try:
+            self._request.infer()
+        except RuntimeError as error:
+            raise BundleRefused(f"openvino cannot run this model: {_last_line(error)}") from None
         return [np.array(output.data) for output in self._outputs]
 
 
@@ -62,10 +65,14 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> OpenVino:  #
             raise BundleRefused("openvino does not take this model: its input has no fixed size")
         compiled = core.compile_model(model, "CPU", config)
     except (RuntimeError, TypeError, ValueError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = lines[-1] if lines else type(error).__name__
-        raise BundleRefused(f"openvino does not take this model: {reason}") from None
+        raise BundleRefused(f"openvino does not take this model: {_last_line(error)}") from None
     return OpenVino(compiled, openvino.__version__.partition("-")[0], threads)
+
+
+def _last_line(error: Exception) -> str:
+    """Where OpenVINO says what is wrong, after the places in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def library() -> Any:  # noqa: ANN401 - untyped library
