@@ -113,14 +113,21 @@ class _Ladder:
         return Calibration(Preprocess(self._ground.spec).tensor(pinned(faces.images)))
 
     def _evened(self) -> Iterator[Rung]:
-        for name, change in (("channels evened out", equalise.equalised), ("biases corrected", correct.corrected)):
-            best = self._best
-            try:
-                graph = change(best.source.graph, best.calibration.tensors)
-            except ConversionFailed:
-                return
-            if graph is not best.source.graph:
-                yield replace(best, name=name, source=altered(best.source, graph, name))
+        """With everything seen as range first: what was best for loud channels tells nothing of even ones."""
+        best = self._best
+        try:
+            graph = equalise.equalised(best.source.graph, best.calibration.tensors)
+        except ConversionFailed:
+            return
+        if graph is not best.source.graph:
+            name = "channels evened out"
+            even = replace(best, name=name, source=altered(best.source, graph, name), plan=Plan())
+            yield even
+            if best.plan != even.plan:
+                yield replace(even, name=f"{name}, ranges by {best.plan.method}", plan=best.plan)
+        best = self._best
+        graph = correct.corrected(best.source.graph, best.calibration.tensors)
+        yield replace(best, name="biases corrected", source=altered(best.source, graph, "biases corrected"))
 
     def _in_float(self) -> Iterator[Rung]:
         best = self._best
