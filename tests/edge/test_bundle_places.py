@@ -105,6 +105,6 @@ def with_copy_as_onnx(path: Path) -> Path:
 
 
 def test_what_a_bundle_lacks_is_said_with_what_it_has(tiny: Path) -> None:
-    sentence = "bundle tiny has no tflite/onnx artifact in float16, only tflite/float32, tflite/int8"
+    sentence = "bundle tiny has no tflite/onnx/openvino artifact in float16, only tflite/float32, tflite/int8"
     with pytest.raises(UsageError, match=sentence):
         Bundle.open(tiny).pick(precision="float16")

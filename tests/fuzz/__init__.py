@@ -1,0 +1,1 @@
+"""Damaged files for everything that reads strangers' files; see `fuzz.run`."""

@@ -1,7 +1,7 @@
 """OpenVINO IR: an .xml with the graph and a .bin with the weights, made from the ONNX graph; int8 by NNCF.
 
-From ONNX and not from TensorFlow, for NNCF then finds every convolution's pattern (`toolchain`: from Keras, 12 of a
-net's 1x1 convolutions stayed in float).
+From ONNX and not from TensorFlow, for NNCF then finds every convolution's pattern: of a net of inverted residuals that
+came from Keras, twelve convolutions stayed in float.
 """
 
 from __future__ import annotations
