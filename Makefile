@@ -89,6 +89,6 @@ $(VENV)/.base: $(VENV)/.made $(PINS)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made $(PINS)
-	@echo "== installing everything: the device, TensorFlow, Keras, ONNX Runtime, test tools (480 MB to fetch, some minutes)"
+	@echo "== installing everything: the device, TensorFlow, Keras, ONNX Runtime, OpenVINO, test tools (560 MB to fetch, some minutes)"
 	@$(PIP) -e '.[dev]'
 	@touch $(VENV)/.base $@
