@@ -17,7 +17,7 @@ from support.tree import PACKAGES, ROOT, name
 from support.without_workstation import REFUSED
 
 ALLOWED = {"fer_edge", "numpy", "cv2", "pydantic", "tomli"}
-OPTIONAL = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
+OPTIONAL = {"ai_edge_litert", "tflite_runtime", "onnxruntime", "openvino"}
 """May be imported, but only inside a function, when a person asked for them."""
 TIME_LIMIT_S = 120.0
 

@@ -32,8 +32,9 @@ BUFFALO = {"labels": FER2013, "data.set": "fer2013", "data.split": "official", "
            "preprocess.size": 48, **IMAGENET, "augmentation.flip": 0.8, "augmentation.rotate_deg": 30.0,
            "augmentation.shift": 0.1, "augmentation.brightness": 0.2 / 2, "augmentation.contrast": 0.2,
            "augmentation.saturation": 0.2, "augmentation.hue": 0.1, "fit.batch": 32,
-           "fit.class_weight": "balanced"}  # fmt: skip
-"""Brightness is a factor of 0.8 to 1.2 there and a share of the range here: half as much for a mean grey."""
+           "fit.class_weight": "root"}  # fmt: skip
+"""Brightness is a factor of 0.8 to 1.2 there and a share of the range here: half as much for a mean grey. Weights are
+told of and not given."""
 CMU = {"labels": AFFECTNET8, "data.set": "affectnet", **DEALT, "preprocess.size": 224, "fit.optimizer": "adam",
        "fit.epochs": 50}  # fmt: skip
 SAID: dict[str, dict[str, Any]] = {
