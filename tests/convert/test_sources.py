@@ -19,15 +19,18 @@ from fer_convert.sources import apart, reading
 from fer_convert.sources.reading import ModelRefused, Wanted
 from fer_edge.errors import UsageError
 from fer_edge.labels import FER2013
+from fer_edge.preprocess import Preprocess
+from fer_train import data as datasets
 from fer_train.backend import hushed
 
 FLAGS = ["--labels", ",".join(FER2013), "--preprocess", f"color=gray,size=48,mean={tiny_source.MEAN!r},std=0.25"]
 
 
-def as_keras_2(run: Path, folder: Path) -> Path:
-    """The tiny net of tf_keras with the layers of its day, in the legacy file format."""
+def as_keras_2(data: Path, folder: Path) -> Path:
+    """A net of tf_keras with the layers of its day, trained for seconds, in the legacy file format."""
     tf_keras: Any = frameworks.tf_keras()
     layers = tf_keras.layers
+    tf_keras.utils.set_random_seed(1)
     with hushed():
         net = tf_keras.Sequential(
             [
@@ -42,7 +45,9 @@ def as_keras_2(run: Path, folder: Path) -> Path:
                 layers.Dense(7, activation="softmax"),
             ]
         )
-        net.build((None, 48, 48, 1))
+        net.compile(tf_keras.optimizers.legacy.Adam(0.01), "sparse_categorical_crossentropy")
+        pictures = datasets.load(str(data), FER2013, tiny_source.SPEC, "train")
+        net.fit(Preprocess(tiny_source.SPEC).tensor(pictures.images), pictures.targets, epochs=15, verbose=0)
         net.save(folder / "net.hdf5", save_format="h5")
     return folder / "net.hdf5"
 
@@ -74,12 +79,13 @@ def test_a_foreign_model_keeps_its_accuracy(make: Any, run: Path, data: Path, tm
     }  # fmt: skip
 
 
-def test_a_net_of_keras_2_is_read_and_converted(run: Path, data: Path, tmp_path: Path) -> None:
+def test_a_net_of_keras_2_is_read_and_converted(data: Path, tmp_path: Path) -> None:
     result = tmp_path / "result.json"
     flags = [*FLAGS, "--precision", "float32", "--evaluate", str(data), "--json", str(result)]
-    assert cli.main([str(as_keras_2(run, tmp_path)), *flags, "--out", str(tmp_path / "out")]) == 0
-    rows = json.loads(result.read_text(encoding="utf-8"))["rows"]
-    assert [row["agreement"] for row in rows] == [1.0, 1.0, 1.0]
+    assert cli.main([str(as_keras_2(data, tmp_path)), *flags, "--out", str(tmp_path / "out")]) == 0
+    found = json.loads(result.read_text(encoding="utf-8"))
+    assert found["source"]["top1"] > 0.6
+    assert [row["agreement"] for row in found["rows"]] == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("suffix", ["onnx", "tflite"])
