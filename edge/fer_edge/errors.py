@@ -72,3 +72,9 @@ class ConfigError(FerEdgeError):
     """The configuration has mistakes; the message lists all of them."""
 
     exit_code = ExitCode.REFUSED
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what a library's error says, else the name of its kind: libraries' errors run over many."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

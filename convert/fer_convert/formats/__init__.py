@@ -7,7 +7,7 @@ from typing import Any
 from fer_convert.options import KNOWN
 from fer_convert.quantize.calibration import Calibration, Plan
 from fer_edge.bundle import Format, Precision
-from fer_edge.errors import ExitCode, FerEdgeError
+from fer_edge.errors import ExitCode, FerEdgeError, first_line
 
 Files = dict[str, bytes]
 """An artifact's files by their suffix, in the order in which a runtime takes them."""
@@ -40,6 +40,4 @@ def make(
     except ConversionFailed:
         raise
     except Exception as error:  # noqa: BLE001 - converters raise what their passes raise
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(error).__name__
-        raise ConversionFailed(f"the model cannot be converted to {format_}/{precision}: {reason}") from None
+        raise ConversionFailed(f"the model cannot be converted to {format_}/{precision}: {first_line(error)}") from None

@@ -1,7 +1,7 @@
 """ONNX artifacts: the float graph, the same in float16, with dynamic or with static eight bits.
 
 int8 is QDQ with unsigned weights and activations: on x86 without VNNI, ONNX Runtime multiplies unsigned by signed bytes
-in 16 bits that overflow (10 % of the labels of a small net changed), while unsigned by unsigned is exact on every
+in 16 bits that overflow, while unsigned by unsigned is exact on every
 processor. Input and output stay float32: quantizing is the first node, and a division there costs nothing beside a
 convolution.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_convert import frameworks
-from fer_edge.errors import ExitCode, FerEdgeError
+from fer_edge.errors import ExitCode, FerEdgeError, first_line
 from fer_edge.types import Array
 from fer_train.backend import hushed
 
@@ -36,7 +36,7 @@ def from_function(function: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401
             traced = tf.function(function, input_signature=[face], autograph=False)
             model, _ = tf2onnx.convert.from_function(traced, input_signature=[face], opset=OPSET)
     except Exception as error:  # noqa: BLE001 - the converter raises what its passes raise
-        raise GraphRefused(f"the model cannot be said in ONNX: {_first(error)}") from None
+        raise GraphRefused(f"the model cannot be said in ONNX: {first_line(error)}") from None
     return simplified(model, shape)
 
 
@@ -47,7 +47,7 @@ def from_tflite(path: Path, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - un
         with hushed():
             model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
     except Exception as error:  # noqa: BLE001 - see from_function
-        raise GraphRefused(f"{path} cannot be said in ONNX: {_first(error)}") from None
+        raise GraphRefused(f"{path} cannot be said in ONNX: {first_line(error)}") from None
     return simplified(model, shape)
 
 
@@ -69,7 +69,7 @@ def simplified(model: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - unt
             slim = onnxslim.slim(fixed)
             slim = onnx.shape_inference.infer_shapes(slim)
     except Exception as error:  # noqa: BLE001 - see from_function
-        raise GraphRefused(f"the ONNX graph cannot be simplified: {_first(error)}") from None
+        raise GraphRefused(f"the ONNX graph cannot be simplified: {first_line(error)}") from None
     return _anonymous(_renamed(slim))
 
 
@@ -149,8 +149,3 @@ def _anonymous(model: Any) -> Any:  # noqa: ANN401 - an onnx.ModelProto
         if hasattr(node, "metadata_props"):
             del node.metadata_props[:]
     return model
-
-
-def _first(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

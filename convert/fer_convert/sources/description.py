@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from fer_convert import metadata
 from fer_convert.options import NAME, Job
 from fer_convert.sources.reading import Kind, ModelRefused
-from fer_edge.errors import FerEdgeError, InputError, UsageError
+from fer_edge.errors import InputError, UsageError
 from fer_edge.preprocess import PreprocessSpec
 from fer_edge.strict import loads_json, problems
 from fer_train import crop
@@ -136,8 +136,3 @@ def _name(text: str) -> str:
     if not NAME.fullmatch(plain):
         raise UsageError(f"{text!r} cannot be a bundle's name; give one with --name")
     return plain
-
-
-def mismatch(description: Description, text: str) -> FerEdgeError:
-    """The error for a model that is not as it was described: whose mistake it is decides the exit code."""
-    return UsageError(text) if description.from_flags else ModelRefused(text)

@@ -17,7 +17,7 @@ import numpy as np
 from fer_convert import frameworks
 from fer_convert.formats.tflite import converted
 from fer_convert.graph import onnx_graph, to_tensorflow
-from fer_edge.errors import ExitCode, FerEdgeError, UsageError
+from fer_edge.errors import ExitCode, FerEdgeError, UsageError, first_line
 from fer_edge.preprocess import Preprocess, PreprocessSpec
 from fer_edge.types import Array, Image
 from fer_train.backend import hushed
@@ -151,12 +151,6 @@ def _said(say: Callable[[], bytes]) -> tuple[bytes, str]:
         return say(), ""
     except Exception as error:  # noqa: BLE001 - converters raise what their passes raise
         return b"", first_line(error)
-
-
-def first_line(error: Exception) -> str:
-    """Of what an error says."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 def _keras(wanted: Wanted) -> Opened:

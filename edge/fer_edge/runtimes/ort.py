@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.errors import BundleRefused
+from fer_edge.errors import BundleRefused, first_line
 from fer_edge.types import Array, TensorSpec
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # on by default on Linux since 1.29 (onnxruntime #27379)
@@ -57,7 +57,7 @@ class Ort:
         try:
             return [np.asarray(out) for out in self._session.run(self._names, {self.input.name: tensor})]
         except Exception as error:  # noqa: BLE001 - see open_model
-            raise BundleRefused(f"onnxruntime cannot run this model: {_first_line(error)}") from None
+            raise BundleRefused(f"onnxruntime cannot run this model: {first_line(error)}") from None
 
 
 def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa: ARG001 - one module only
@@ -71,13 +71,8 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa
     try:
         session = onnxruntime.InferenceSession(data[0], options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - its own exception classes derive from Exception alone
-        raise BundleRefused(f"onnxruntime does not take this model: {_first_line(error)}") from None
+        raise BundleRefused(f"onnxruntime does not take this model: {first_line(error)}") from None
     return Ort(session, onnxruntime.__version__, threads, _precision(data[0], options, onnxruntime))
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _precision(data: bytes, options: Any, library: Any) -> str:  # noqa: ANN401 - untyped library
