@@ -38,9 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--precision", metavar="P,...", help="float32,float16,dynamic,int8,int16x8 (default: float32,int8)"
     )
+    parser.add_argument(
+        "--batch", choices=("1", "dynamic"), help="faces that a file takes at once (1, which the device gives it)"
+    )
     _add_data(parser)
     _add_gates(parser)
     _add_model(parser)
+    again = "do what a bundle's conversion.json says, with this model and these pictures, and compare the bytes"
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help=again)
     parser.add_argument("--json", metavar="PATH", help="write the result as JSON; - is standard output")
     return parser
 
@@ -74,19 +79,41 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _convert(arguments: argparse.Namespace) -> int:
     from fer_convert import job, report  # noqa: PLC0415 - keeps --help light
 
-    asked = _job(arguments)
+    kept = _kept(arguments)
+    asked = _job(arguments, kept.recipe.asked() if kept else {})
     prove_writable(arguments.json)
-    outcome = job.run(asked, _say)
+    outcome = job.run(asked, _say, kept)
     if arguments.json is not None:
         write_json(report.as_json(outcome), arguments.json)
     print(report.text(outcome), file=sys.stderr if arguments.json == STDOUT else sys.stdout)
     return int(ExitCode.OK if outcome.passed else ExitCode.GATE_NOT_MET)
 
 
-def _job(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a Job, which takes pydantic to import
+SAID_BY_RECIPE = (
+    *("to", "precision", "batch", "calibration_n", "max_drop", "min_agreement", "max_class_drop", "keep_passing"),
+    *("name", "labels", "preprocess", "about"),
+)
+"""Flags that a recipe takes the place of."""
+
+
+def _kept(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - see _job
+    """The recipe that is to be followed, None without one."""
+    from fer_convert import again  # noqa: PLC0415 - pydantic
+
+    if arguments.recipe is None:
+        return None
+    for flag in SAID_BY_RECIPE:
+        if getattr(arguments, flag):
+            raise UsageError(f"--recipe says what --{flag.replace('_', '-')} would; give one of the two")
+    return again.read(arguments.recipe)
+
+
+def _job(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Any:  # noqa: ANN401 - a Job, which takes pydantic
     from fer_convert import options  # noqa: PLC0415 - keeps --help light
 
-    given = {key: getattr(arguments, key) for key in ("calibrate", "evaluate", "calibration_n", "name", "crop")}
+    given = {
+        key: getattr(arguments, key) for key in ("calibrate", "evaluate", "batch", "calibration_n", "name", "crop")
+    }
     parsers = {
         "to": ("formats", options.parse_formats),
         "precision": ("precisions", options.parse_precisions),
@@ -103,14 +130,8 @@ def _job(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a Job, which t
         "min_agreement": arguments.min_agreement,
         "max_class_drop_pp": arguments.max_class_drop,
     }
-    return options.Job(
-        model=arguments.model,
-        out=arguments.out,
-        gates=options.Gates(**_given(limits)),
-        force=arguments.force,
-        keep_passing=arguments.keep_passing,
-        **_given(given),
-    )
+    told = {"gates": options.Gates(**_given(limits)), "keep_passing": arguments.keep_passing, **_given(given), **recipe}
+    return options.Job(model=arguments.model, out=arguments.out, force=arguments.force, **told)
 
 
 def _about(arguments: argparse.Namespace) -> dict[str, Any]:

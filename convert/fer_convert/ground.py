@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fer_convert import origin, pictures, verify
-from fer_convert.options import CALIBRATED, Job
+from fer_convert.again import Kept
+from fer_convert.graph.batch import SEVERAL
+from fer_convert.options import CALIBRATED, OPEN, Job
 from fer_convert.pictures import Pictures, pinned
+from fer_convert.progress import Say
 from fer_convert.quantize.calibration import Calibration
 from fer_convert.sources import Source, apart, conventions, description, reading
+from fer_convert.sources.altered import with_open_batch
 from fer_convert.verify import Reference
 from fer_edge.bundle import Artifact, Card, Manifest, Provenance
 from fer_edge.preprocess import Preprocess, PreprocessSpec
 from fer_edge.types import Array
 from fer_train.data import Dataset
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,17 @@ class Ground:
         )
 
 
-def lay(job: Job, say: Say) -> Ground:
+def lay(job: Job, say: Say, recipe: Kept | None = None) -> Ground:
     """Read model and pictures, and judge the model; raises FerEdgeError for everything that is not right."""
     known = description.describe(job)
+    if recipe is not None:
+        recipe.check_model(known.file, origin.sha256(known.file))
     say(f"reading the pictures that {known.name} is calibrated with and judged by")
     found = pictures.load(job, known, say)
+    if recipe is not None:
+        calibrated = found.calibration.digest() if found.calibration else ""
+        for told in recipe.other_pictures(found.evaluation.digest(), calibrated):
+            say(told)
     trained = origin.trained_on(known)
     if trained and found.training and trained != found.training:
         say(f"the pictures of {job.calibrate} are not the ones that the run was trained on (SHA-256 differs)")
@@ -67,7 +75,10 @@ def lay(job: Job, say: Say) -> Ground:
     conventions.check(known, judged.scores.top1, found.evaluation, lambda few, specs: _answers(known, few, specs))
     calibration = None
     if found.calibration is not None and set(job.precisions) & set(CALIBRATED):
-        calibration = Calibration(Preprocess(known.preprocess).tensor(pinned(found.calibration.images)))
+        calibration = Calibration(Preprocess(known.preprocess).tensor(pinned(found.calibration.images)), say)
+    if job.batch == OPEN:
+        say("opening the batch")
+        source = with_open_batch(source, Preprocess(known.preprocess).tensor(found.evaluation.images[:SEVERAL]))
     return Ground(job, source, found, judged, origin.provenance(source, found), origin.card(known), calibration, say)
 
 

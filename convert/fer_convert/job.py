@@ -7,17 +7,21 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from fer_convert import artifact, frameworks, golden, ground, ladder, layers, origin, pictures, report, write
+from fer_convert.again import Kept
 from fer_convert.artifact import Made
-from fer_convert.ground import Ground, Say
+from fer_convert.ground import Ground
 from fer_convert.options import KNOWN, Job
+from fer_convert.progress import Say
 from fer_convert.quantize import sensitivity
 from fer_convert.report import Outcome
 from fer_edge.bundle import Format, Manifest, Precision
 from fer_train.provenance import data_name
 
 
-def run(job: Job, say: Say) -> Outcome:
+def run(job: Job, say: Say, recipe: Kept | None = None) -> Outcome:
     """Do the whole job; `say` gets a line at every slow step.
+
+    recipe: the one that the job was taken from, to which the result is compared.
 
     The bundle is written when every artifact meets every gate, or, with `keep_passing`, when any does. Raises
     FerEdgeError for everything that keeps the job from an end; a refused artifact is a row of the outcome.
@@ -25,7 +29,7 @@ def run(job: Job, say: Say) -> Outcome:
     write.check_target(job.out, force=job.force)
     pictures.require(job)
     frameworks.require()
-    laid = ground.lay(job, say)
+    laid = ground.lay(job, say, recipe)
     wanted = [(format_, kind) for format_ in job.formats for kind in job.precisions if kind in KNOWN[format_]]
     made = [_made(laid, format_, precision) for format_, precision in wanted]
     outcome = Outcome(
@@ -35,6 +39,7 @@ def run(job: Job, say: Say) -> Outcome:
         data=report.evaluation_name(job),
         data_sha256=laid.pictures.evaluation.digest(),
         rows=tuple(row for row, _ in made),
+        again=recipe.compared([row for row, _ in made], laid.provenance.tools) if recipe else None,
     )
     passing = [(row, files) for row, files in made if row.passed]
     if not passing or not (outcome.passed or job.keep_passing):
@@ -69,7 +74,7 @@ def _write(laid: Ground, outcome: Outcome, passing: Sequence[Made]) -> str:
 
 def _story(laid: Ground, outcome: Outcome, manifest: Manifest) -> dict[str, Any]:
     """`conversion.json`: everything that was asked, drawn and found, without times and folders of this machine."""
-    job, found = laid.job, laid.pictures
+    job, found, known = laid.job, laid.pictures, laid.source.description
     return {
         "schema_version": report.SCHEMA_VERSION,
         "kind": "conversion",
@@ -80,9 +85,12 @@ def _story(laid: Ground, outcome: Outcome, manifest: Manifest) -> dict[str, Any]
             "evaluate": outcome.data,
             "to": list(job.formats),
             "precision": list(job.precisions),
+            "batch": job.batch,
             "calibration_n": job.calibration_n,
             "gates": asdict(job.gates),
             "keep_passing": job.keep_passing,
+            "labels": list(known.labels) if known.from_flags else None,
+            "preprocess": known.preprocess.model_dump(mode="json") if known.from_flags else None,
         },
         "seeds": {
             "calibration": pictures.CALIBRATION_SEED,

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fer_convert import artifact
 from fer_convert.artifact import Made
 from fer_convert.formats import ConversionFailed
 from fer_convert.formats import onnx as onnx_format
-from fer_convert.graph.onnx_graph import serialized, weighted
+from fer_convert.graph.onnx_graph import weighted
 from fer_convert.ground import Ground, wanted
 from fer_convert.pictures import pinned
 from fer_convert.quantize import correct, equalise, finetune, sensitivity
@@ -26,7 +25,7 @@ from fer_convert.quantize.calibration import Calibration, Plan
 from fer_convert.quantize.ranges import Method
 from fer_convert.report import Row, Step
 from fer_convert.sources import Source, reading
-from fer_convert.sources.reading import Taken
+from fer_convert.sources.altered import altered, with_open_batch
 from fer_edge.preprocess import Preprocess
 
 MORE = 4
@@ -110,7 +109,7 @@ class _Ladder:
         if pool is None or before is None or len(pool) <= len(before.tensors):
             return None
         faces = pool.stratified(min(len(pool), MORE * len(before.tensors)), seed=0)
-        return Calibration(Preprocess(self._ground.spec).tensor(pinned(faces.images)))
+        return Calibration(Preprocess(self._ground.spec).tensor(pinned(faces.images)), self._ground.say)
 
     def _evened(self) -> Iterator[Rung]:
         """With everything seen as range first: what was best for loud channels tells nothing of even ones."""
@@ -156,15 +155,6 @@ class _Ladder:
         tuned = finetune.finetuned(model, self._ground.spec, pool, self._ground.say)
         taken = reading.taken(reading.of_keras(tuned, known.file), wanted(known), pool.images[:1])
         source = Source(known, taken, self._ground.source.sha256, "fine-tuned")
+        if self._ground.source.open_batch:
+            source = with_open_batch(source, self._best.calibration.tensors)
         yield Rung("fine-tuned", source, self._best.calibration, Plan(self._best.plan.method))
-
-
-def altered(source: Source, graph: Any, name: str) -> Source:  # noqa: ANN401 - an onnx.ModelProto
-    """A source with another graph that says the same; its .tflite file is made from that."""
-    from fer_convert.formats import tflite  # noqa: PLC0415 - its tool chain
-    from fer_convert.frameworks import tensorflow  # noqa: PLC0415
-    from fer_convert.graph import to_tensorflow  # noqa: PLC0415
-
-    data = tflite.converted(to_tensorflow.function(graph, tensorflow()), source.shape)
-    taken = Taken(source.outputs, serialized(graph), data)
-    return Source(source.description, taken, source.sha256, f"{source.key}, {name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
@@ -30,6 +30,8 @@ KNOWN: dict[Format, tuple[Precision, ...]] = {
 CALIBRATION_N = 500
 MIN_CALIBRATION_N = 300
 """Fewer pictures leave the ranges of some channels to chance."""
+Batch = Literal["1", "dynamic"]
+OPEN: Batch = "dynamic"
 BETWEEN_CHANNELS = "/"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -60,10 +62,10 @@ class Job:
     """One conversion.
 
     model: run folder, SavedModel folder or model file. out: the bundle's folder. formats, precisions: all pairs of
-    these that exist are made. calibrate, evaluate: data as `fer_train.data.load` names it; without `evaluate` the test
-    split of `calibrate`. labels, preprocess: for a model without a recipe. crop: a file of crop contracts; None takes
-    the run folder's. force: replace a bundle that is there. keep_passing: write a bundle without the artifacts that
-    miss a gate.
+    these that exist are made. batch: faces that a file takes at once; "dynamic" is any number of them. calibrate,
+    evaluate: data as `fer_train.data.load` names it; without `evaluate` the test split of `calibrate`. labels,
+    preprocess: for a model without a recipe. crop: a file of crop contracts; None takes the run folder's. force:
+    replace a bundle that is there. keep_passing: write a bundle without the artifacts that miss a gate.
     """
 
     model: Path
@@ -72,6 +74,7 @@ class Job:
     evaluate: str | None = None
     formats: tuple[Format, ...] = FORMATS
     precisions: tuple[Precision, ...] = DEFAULT_PRECISIONS
+    batch: Batch = "1"
     gates: Gates = Gates()
     calibration_n: int = CALIBRATION_N
     name: str | None = None

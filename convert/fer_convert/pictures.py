@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_convert.options import MIN_CALIBRATION_N, Job
+from fer_convert.progress import Say
 from fer_convert.sources.description import Description
 from fer_edge.errors import InputError, UsageError
 from fer_edge.types import Image
@@ -19,9 +19,10 @@ CALIBRATION_SEED = 0
 HALVES_SEED = 1
 MIN_EVALUATION_N = 100
 """Below this a single picture weighs more than a point, which is what the gate is about."""
-
-
-Say = Callable[[str], None]
+BLANK = 2.0
+"""Standard deviation of a picture's values, 0-255; of FER2013's 28,709 training pictures 11 have less."""
+MOST_BLANK = 0.1
+"""As a share: blank pictures make no activations, so ranges are set by those that are left."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,15 @@ def _sample(pool: Dataset, count: int, say: Say) -> Dataset:
         raise InputError(
             f"{pool.source} has {len(pool)} pictures to calibrate with, at least {MIN_CALIBRATION_N} are needed"
         )
+    faces = pool.stratified(count, CALIBRATION_SEED)
+    blank = int((faces.images.reshape(len(faces), -1).std(axis=1) < BLANK).sum())
+    if blank > len(faces) * MOST_BLANK:
+        raise InputError(
+            f"{blank} of {len(faces)} pictures of {pool.source} to calibrate with are blank, of one colour"
+        )
     if len(pool) < count:
         say(f"calibrating with all {len(pool)} pictures of {pool.source}; {count} were asked for")
-    return pool.stratified(count, CALIBRATION_SEED)
+    return faces
 
 
 def _read(where: str, split: str, description: Description, say: Say) -> Dataset:

@@ -26,10 +26,12 @@ HEAD = (
     "drop pp",
     "95 %",
     "agreement %",
+    "max error",
     "ECE",
     "worst class pp",
 )
-"""p50: of one inference on one thread, as a share of TFLite float32's (else of the first row's)."""
+"""p50: of one inference on one thread, as a share of TFLite float32's (else of the first row's). max error: of any
+output, in the outputs' own unit."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Again:
+    """How a conversion by recipe compares: artifacts whose files have the same bytes, others, and tools that changed.
+
+    tools: (then, now) by name.
+    """
+
+    same: tuple[str, ...]
+    other: tuple[str, ...]
+    tools: dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """One conversion's end. bundle: where it was written, None when it was not; sha256: of its manifest."""
+    """One conversion's end.
+
+    bundle: where it was written, None when it was not; sha256: of its manifest. again: where a recipe was followed.
+    """
 
     job: Job
     name: str
@@ -94,6 +111,7 @@ class Outcome:
     rows: tuple[Row, ...]
     bundle: Path | None = None
     sha256: str = ""
+    again: Again | None = None
 
     @property
     def passed(self) -> bool:
@@ -104,7 +122,7 @@ class Outcome:
 def text(outcome: Outcome) -> str:
     """The table, what failed and why, and where the bundle is."""
     scores = outcome.reference.scores
-    source = ("source", "float32", "", "", _percent(scores.top1), _span(scores.top1_ci95, 100.0), "", "", "", "", "")
+    source = ("source", "float32", "", "", _percent(scores.top1), _span(scores.top1_ci95, 100.0), *[""] * 6)
     lines = [
         f"{outcome.name} on {scores.n} pictures of {outcome.data}:",
         "",
@@ -115,6 +133,7 @@ def text(outcome: Outcome) -> str:
     lines += [f"{row.name}: {note}" for row in outcome.rows for note in row.notes]
     for row in outcome.rows:
         lines += _ladder(row)
+    lines += _compared(outcome.again)
     if outcome.bundle is not None:
         lines.append(f"written: {outcome.bundle} (manifest SHA-256 {outcome.sha256})")
     else:
@@ -135,6 +154,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "gates": asdict(outcome.job.gates),
         "source": source_json(outcome),
         "rows": [row_json(row) for row in outcome.rows],
+        **({"again": asdict(outcome.again)} if outcome.again else {}),
     }
 
 
@@ -161,6 +181,8 @@ def row_json(row: Row, *, timed: bool = True) -> dict[str, Any]:
             "size_bytes": row.size_bytes,
             **({"p50_ms": row.p50_ms} if timed else {}),
         }
+    if row.artifact is not None:
+        known["files"] = [file.model_dump(mode="json") for file in row.artifact.files]
     if row.measured is not None:
         known |= figures(row.measured)
     if row.notes:
@@ -189,6 +211,16 @@ def _ladder(row: Row) -> list[str]:
     return lines
 
 
+def _compared(again: Again | None) -> list[str]:
+    if again is None:
+        return []
+    lines = [f"the same bytes as the recipe's: {', '.join(again.same)}"] if again.same else []
+    if again.other:
+        tools = "; ".join(f"{name} was {then} and is {now}" for name, (then, now) in again.tools.items())
+        lines.append(f"other bytes than the recipe's: {', '.join(again.other)}" + (f" ({tools})" if tools else ""))
+    return lines
+
+
 def figures(found: Measured) -> dict[str, Any]:
     """What was measured; shares 0 to 1, drops in percentage points."""
     return {
@@ -200,6 +232,7 @@ def figures(found: Measured) -> dict[str, Any]:
         "drop_pp_ci95": list(found.drop_pp_ci95),
         "class_drop_pp": found.class_drop_pp,
         "agreement": found.agreement,
+        "output_error": found.output_error,
         "ece": found.ece,
         "temperature": found.temperature,
         "uncertain_below": found.uncertain_below,
@@ -228,7 +261,7 @@ def _cells(row: Row, yardstick_ms: float) -> tuple[str, ...]:
     size = f"{row.size_bytes / 1024:.0f}" if row.size_bytes else MISSING
     found = row.measured
     if found is None:
-        return (row.name, row.effective_precision or MISSING, size, *[MISSING] * 8)
+        return (row.name, row.effective_precision or MISSING, size, *[MISSING] * 9)
     label, drop = found.worst_class
     return (
         row.name,
@@ -240,6 +273,7 @@ def _cells(row: Row, yardstick_ms: float) -> tuple[str, ...]:
         f"{found.drop_pp:+.2f}",
         _span(found.drop_pp_ci95),
         _percent(found.agreement),
+        f"{found.output_error:.2g}",
         f"{found.ece:.4f}",
         f"{label} {drop:+.1f}",
     )

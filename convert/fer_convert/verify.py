@@ -10,7 +10,6 @@ expected calibration error is told for the other half, which the fit has not see
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from fer_convert.options import Gates
 from fer_convert.pictures import halves
+from fer_convert.progress import Counted, Say
 from fer_convert.sources import Source
 from fer_convert.sources.reading import ModelRefused
 from fer_edge.classifier import Classifier
@@ -31,7 +31,6 @@ from fer_train import metrics
 from fer_train.data import Dataset
 
 CHUNK = 256
-SAY_EVERY_S = 5.0
 WARM_UP, TIMED = 10, 100
 SUM_TOLERANCE = 1e-3
 MIN_INPUT_LEVELS = 200
@@ -39,7 +38,6 @@ MIN_INPUT_LEVELS = 200
 
 Outputs = NDArray[np.float64]
 Kind = Literal["logits", "probabilities"]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class Measured:
     """One artifact's figures; shares 0 to 1, drops in percentage points below the source (negative: better).
 
     ece: on the half that temperature and uncertain_below were not fitted on. class_drop_pp: recall, by label.
+    output_error: the largest difference of any output from the source's, in the outputs' own unit.
     """
 
     scores: metrics.Scores
@@ -70,6 +69,7 @@ class Measured:
     temperature: float
     uncertain_below: float
     ece: float
+    output_error: float
 
     @property
     def worst_class(self) -> tuple[str, float]:
@@ -94,15 +94,9 @@ def output_kind(outputs: Outputs) -> Kind:
 
 def run(classifier: Classifier, faces: Image, say: Say) -> Outputs:
     """Real-valued outputs (N, labels) of N crops on the device's path, telling how far it is."""
-    began = said = perf_s()
-    rows: list[Outputs] = []
-    for start in range(0, len(faces), CHUNK):
-        rows.append(classifier.outputs(faces[start : start + CHUNK]))
-        now, done = perf_s(), min(start + CHUNK, len(faces))
-        if now - said >= SAY_EVERY_S and done < len(faces):
-            say(f"  {done} of {len(faces)} pictures, {(now - began) / done * (len(faces) - done):.0f} s left")
-            said = now
-    return np.concatenate(rows)
+    parts = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
+    counted = Counted(parts, say, "pictures judged", [len(part) for part in parts])
+    return np.concatenate([classifier.outputs(part) for part in counted])
 
 
 def p50_ms(runtime: Runtime) -> float:
@@ -136,6 +130,7 @@ def measure(outputs: Outputs, against: Reference, data: Dataset) -> Measured:
         temperature=temperature,
         uncertain_below=metrics.uncertain_threshold(calibrated[fitting], data.targets[fitting]),
         ece=metrics.expected_calibration_error(calibrated[judging], data.targets[judging]),
+        output_error=float(np.abs(outputs - against.outputs).max()),
     )
 
 

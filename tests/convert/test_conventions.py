@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
+import keras
+import numpy as np
 import pytest
 
 from convert import tiny_source
@@ -43,6 +46,26 @@ def test_another_range_is_told(run: Path, data: Path, tmp_path: Path, capsys: py
     assert code == 2
     assert "with --preprocess color=gray,size=48," in line
     assert "--labels" not in line
+    assert line.endswith("it has 100.0%")
+
+
+def test_another_order_of_colours_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A net that says "angry" to red and "sad" to blue, fed blue for red."""
+    for split, label, color in (("test", "angry", (0, 0, 200)), ("test", "sad", (200, 0, 0))):
+        folder = tmp_path / "faces" / split / label
+        folder.mkdir(parents=True)
+        for i in range(60):
+            cv2.imwrite(str(folder / f"{i}.png"), np.full((48, 48, 3), color, dtype=np.uint8) + np.uint8(i % 5))
+    face = keras.Input((48, 48, 3))
+    head = keras.layers.Dense(2)
+    net = keras.Model(face, head(keras.layers.GlobalAveragePooling2D()(face)))
+    head.set_weights([np.array([[4.0, -4.0], [0.0, 0.0], [-4.0, 4.0]]), np.zeros(2)])
+    net.save(tmp_path / "net.keras")
+    flags = ["--labels", "angry,sad", "--evaluate", str(tmp_path / "faces"), "--precision", "float32", "--to", "tflite"]
+    said = ["--preprocess", "color=bgr,size=48,range=0..1", "--out", str(tmp_path / "out")]
+    assert cli.main([str(tmp_path / "net.keras"), *flags, *said]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "with --preprocess color=rgb,size=48" in line
     assert line.endswith("it has 100.0%")
 
 

@@ -101,6 +101,7 @@ def measured(**changes: Any) -> verify.Measured:
         temperature=1.0,
         uncertain_below=0.5,
         ece=0.01,
+        output_error=0.1,
     )
     return replace(whole, **changes)
 

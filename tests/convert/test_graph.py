@@ -30,13 +30,15 @@ Constants = dict[str, Array]
 Nodes = list[Any]
 
 
-def graph(nodes: Nodes, constants: Constants, shape: tuple[int, ...] = SHAPE) -> Any:
+def graph(nodes: Nodes, constants: Constants, shape: tuple[int, ...] = SHAPE, opset: int = 17) -> Any:
     """From `x`, float32 of this shape, to `y`."""
     known = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     face = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     model = helper.make_model(
-        helper.make_graph(nodes, "g", [face], [out], known), opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+        helper.make_graph(nodes, "g", [face], [out], known),
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=8,
     )
     return onnx.shape_inference.infer_shapes(model)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
+import numpy as np
 import pytest
 
 from convert import tiny_source
@@ -82,6 +87,32 @@ def test_a_model_with_two_inputs(data: Path, out: Path, capsys: pytest.CaptureFi
     assert "has 2 inputs; an expression model has one" in refused(capsys, 78, folder, "--calibrate", data, "--out", out)
 
 
+def sized(inputs: Any, outputs: Any, folder: Path) -> Path:
+    folder.mkdir()
+    keras.Model(inputs, outputs).save(folder / "net.keras")
+    return folder / "net.keras"
+
+
+def test_a_model_with_three_outputs(data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    face = keras.Input((48, 48, 1))
+    heads = [keras.layers.Dense(7)(keras.layers.Flatten()(face)) for _ in range(3)]
+    model = sized(face, heads, tmp_path / "three")
+    flags = ["--labels", ",".join(FER2013), *FLAGS, "--precision", "float32", "--evaluate", data, "--out", out]
+    assert "has 3 outputs; an expression model has one" in refused(capsys, 78, model, *flags)
+
+
+def test_a_model_of_any_size_is_fixed_to_the_size_that_is_said(
+    data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = keras.Input((None, None, 1))
+    maps = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(face)
+    model = sized(face, keras.layers.Dense(7)(keras.layers.GlobalAveragePooling2D()(maps)), tmp_path / "any")
+    gates = ["--precision", "float32", "--max-drop", "100"]
+    flags = ["--labels", ",".join(FER2013), *FLAGS, *gates, "--evaluate", data, "--out", out]
+    assert cli.main([str(argument) for argument in [model, *flags]]) == 0, capsys.readouterr().err
+    assert [each.input.shape for each in Bundle.open(out).manifest.artifacts] == [(1, 48, 48, 1)] * 3
+
+
 def test_a_damaged_model_file(bare: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bare.write_bytes(bare.read_bytes()[:5000])
     sentence = refused(capsys, 78, bare, "--labels", ",".join(FER2013), *FLAGS, "--calibrate", data, "--out", out)
@@ -140,6 +171,29 @@ def test_too_few_pictures_to_judge_by(run: Path, data: Path, out: Path, capsys: 
         shutil.copyfile(data / "test" / label / "5000.png", few / label / "5000.png")
     sentence = refused(capsys, 69, run, "--calibrate", data, "--evaluate", few, "--out", out)
     assert "has 7 pictures to judge by, at least 100" in sentence
+
+
+def test_blank_pictures_to_calibrate_with(
+    run: Path, data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blank = tmp_path / "blank"
+    shutil.copytree(data, blank)
+    for path in (blank / "train").glob("*/*.png"):
+        cv2.imwrite(str(path), np.full((48, 48), 90, dtype=np.uint8))
+    sentence = refused(capsys, 69, run, "--calibrate", blank, "--out", out)
+    assert f"308 of 308 pictures of {blank} to calibrate with are blank, of one colour" in sentence
+
+
+def test_calibration_pictures_of_one_class(
+    run: Path, data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = tmp_path / "one"
+    shutil.copytree(data, one)
+    for folder in (one / "train").iterdir():
+        if folder.name != "happy":
+            shutil.rmtree(folder)
+    sentence = refused(capsys, 2, run, "--calibrate", one, "--evaluate", data, "--out", out)
+    assert "does not fit the labels" in sentence
 
 
 def test_asking_to_calibrate_with_too_few(run: Path, data: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,6 +272,43 @@ def test_ctrl_c_leaves_nothing(
     sentence = refused(capsys, 130, run, "--calibrate", data, "--out", out, "--to", "tflite", "--precision", "float32")
     assert sentence == "fer-convert: interrupted, nothing is written"
     assert not any(out.parent.iterdir())
+
+
+def test_ctrl_c_while_int8_is_calibrated_leaves_nothing(run: Path, data: Path, out: Path) -> None:
+    program = "import sys; from fer_convert.cli import main; sys.exit(main())"
+    flags = ["--calibrate", str(data), "--to", "tflite,openvino", "--precision", "int8", "--out", str(out)]
+    command = [sys.executable, "-c", program, str(run), *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ended:
+        assert ended.stderr is not None
+        talk = []
+        for line in ended.stderr:
+            talk.append(line)
+            if "calibrating with 308 faces" in line:
+                ended.send_signal(signal.SIGINT)
+        assert ended.wait() == 130, "".join(talk)
+    assert talk[-1] == "fer-convert: interrupted, nothing is written\n"
+    assert not any(out.parent.iterdir())
+
+
+def test_a_full_disk_leaves_nothing_and_the_old_bundle(
+    run: Path,
+    data: Path,
+    out: Path,
+    converted: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(converted.bundle, out)
+    before = (out / "bundle.json").read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    flags = ["--calibrate", data, "--to", "tflite", "--precision", "float32", "--out", out, "--force"]
+    assert f"{out} cannot be written: No space left on device" in refused(capsys, 69, run, *flags)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert (out / "bundle.json").read_bytes() == before
 
 
 def test_without_tensorflow_the_extra_is_named(

@@ -14,7 +14,7 @@ import pytest
 
 from convert import tiny_source
 from convert.conftest import Converted
-from fer_convert import cli, frameworks
+from fer_convert import again, cli, frameworks
 from fer_convert.sources import apart, reading
 from fer_convert.sources.reading import ModelRefused, Wanted
 from fer_edge.errors import UsageError
@@ -77,6 +77,8 @@ def test_a_foreign_model_keeps_its_accuracy(make: Any, run: Path, data: Path, tm
     assert {f"{row['format']}: {row['agreement']}" for row in found["rows"]} == {
         "tflite: 1.0", "onnx: 1.0", "openvino: 1.0",
     }  # fmt: skip
+    asked = again.read(tmp_path / "out" / "conversion.json").recipe.asked()
+    assert (asked["labels"], asked["preprocess"], asked["precisions"]) == (FER2013, tiny_source.SPEC, ("float32",))
 
 
 def test_a_net_of_keras_2_is_read_and_converted(data: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a recipe's net costs as it is: weights, multiply-accumulates, and the time of a training step, as JSON.
 
-    python tests/system/step_time.py RECIPE
+    python tests/system/step_time.py RECIPE [KEY=VALUE...]
 
 The step is of float32 at the recipe's own input, on pictures of noise; for a support vector machine on a trunk, whose
 trunk does not train, it is the way forward.
@@ -29,7 +29,7 @@ def main() -> int:
     from fer_train.learning import network  # noqa: PLC0415 - Keras
     from fer_train.zoo import cost, freezing  # noqa: PLC0415 - Keras
 
-    wanted = recipe.load(sys.argv[1])
+    wanted = recipe.load(sys.argv[1], sys.argv[2:])
     model = network.fresh_model(wanted)
     freezing.freeze(model, wanted.model)
     batch = min(LARGEST_BATCH, wanted.fit.batch)

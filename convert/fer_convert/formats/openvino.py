@@ -13,6 +13,7 @@ from typing import Any
 from fer_convert import frameworks
 from fer_convert.formats import ConversionFailed, Files
 from fer_convert.graph.onnx_graph import serialized
+from fer_convert.quantize import observe
 from fer_convert.quantize.calibration import Calibration, Plan
 from fer_convert.quantize.ranges import OUTERMOST
 from fer_edge.bundle import Precision
@@ -43,7 +44,7 @@ def _quantized(model: Any, calibration: Calibration | None, plan: Plan) -> Any: 
     kept = nncf.IgnoredScope(names=sorted(plan.float_layers)) if plan.float_layers else None
     return nncf.quantize(
         model,
-        nncf.Dataset([tensors[i : i + 1] for i in range(len(tensors))]),
+        nncf.Dataset(observe.singly(tensors, calibration.say)),
         subset_size=len(tensors),
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=kept,

@@ -38,8 +38,8 @@ def make(source: Any, precision: Precision, calibration: Calibration | None, pla
     return {"tflite": quantized(source, precision, calibration, plan)}
 
 
-def converted(function: Callable[[Any], Any], shape: tuple[int, ...], precision: Precision = "float32") -> bytes:
-    """A TensorFlow function of one float32 tensor of this shape, as a file; all variables become constants."""
+def converted(function: Callable[[Any], Any], shape: tuple[int | None, ...], precision: Precision = "float32") -> bytes:
+    """A TensorFlow function of one float32 tensor of this shape (None: open), as a file; variables become constants."""
     tf = frameworks.tensorflow()
     face = tf.TensorSpec(shape, tf.float32, name="face")
     with hushed():

@@ -59,7 +59,8 @@ def _transposed(node: Node) -> Value:
         raise node.refuse("is dilated, or is padded at its end beyond its kernel")
     full = [(side - 1) * step + span for side, step, span in zip(size, frame.strides, frame.kernel, strict=True)]
     kernel = np.ascontiguousarray(weights.transpose(2, 3, 1, 0))
-    shape = (int(picture.shape[0]), *full, weights.shape[1])
+    count = node.tf.shape(picture)[0] if picture.shape[0] is None else int(picture.shape[0])
+    shape = (count, *full, weights.shape[1])
     out = node.tf.nn.conv2d_transpose(picture, kernel, shape, frame.strides, "VALID")
     bottom, right = full[0] - bottom + extra[0], full[1] - right + extra[1]
     if (top, left, bottom, right) != (0, 0, *full):

@@ -41,9 +41,14 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As ONNX says."""
-        found = tuple(int(side) for side in self.tensor.shape)
+        """As ONNX says; -1 for an open batch."""
+        found = sides(self.tensor)
         return tuple(found[i] for i in TO_FIRST) if self.order is Order.LAST else found
+
+
+def sides(tensor: Any) -> tuple[int, ...]:  # noqa: ANN401 - a tensor or an array
+    """Its shape; -1, TensorFlow's word for what is left over, where the batch is open."""
+    return tuple(-1 if side is None else int(side) for side in tensor.shape)
 
 
 def last(value: Value, tf: Any) -> Any:  # noqa: ANN401 - a tensor
@@ -59,8 +64,9 @@ def plain(value: Value, tf: Any) -> Any:  # noqa: ANN401 - a tensor
         return tf.transpose(value.tensor, TO_FIRST)
     if value.order is Order.FLAT:
         channels, height, width = value.chw
-        apart = tf.reshape(value.tensor, (value.tensor.shape[0], height, width, channels))
-        return tf.reshape(tf.transpose(apart, TO_FIRST), (value.tensor.shape[0], channels * height * width))
+        count = sides(value.tensor)[0]
+        apart = tf.reshape(value.tensor, (count, height, width, channels))
+        return tf.reshape(tf.transpose(apart, TO_FIRST), (count, channels * height * width))
     return value.tensor
 
 

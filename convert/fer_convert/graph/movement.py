@@ -125,8 +125,10 @@ def _slice(node: Node) -> Value:
 
 
 def _sizes(before: tuple[int, ...], wanted: list[int], *, zero_copies: bool) -> tuple[int, ...]:
-    """ONNX's shape words made plain: 0 copies a side, -1 takes what is left."""
+    """ONNX's shape words made plain: 0 copies a side, -1 takes what is left; -1 stays only for an open batch."""
     sides = [before[i] if side == 0 and zero_copies else side for i, side in enumerate(wanted)]
+    if before[:1] == (-1,) and sides[:1] == [-1]:
+        return (-1, *_sizes(before[1:], sides[1:], zero_copies=False))
     if -1 in sides:
         rest = int(np.prod([side for side in sides if side != -1]))
         sides[sides.index(-1)] = int(np.prod(before)) // max(rest, 1)

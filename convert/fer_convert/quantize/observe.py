@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from fer_convert import frameworks
+from fer_convert.progress import Counted, Say, silent
 from fer_edge.types import Array
 from fer_train.backend import hushed
 
 Observed = Callable[[], Iterable[dict[str, Array]]]
 
 
-def of_graph(model: Any, tensors: Array) -> Observed:  # noqa: ANN401 - an onnx.ModelProto
+def of_graph(model: Any, tensors: Array, say: Say = silent) -> Observed:  # noqa: ANN401 - an onnx.ModelProto
     """All float activations of a graph, picture by picture; tensors: float32 (N, ...) as the input takes them."""
     onnx = frameworks.onnx()
     opened = onnx.ModelProto()
@@ -27,8 +28,7 @@ def of_graph(model: Any, tensors: Array) -> Observed:  # noqa: ANN401 - an onnx.
     names = [value.name for value in session.get_outputs()]
 
     def run() -> Iterator[dict[str, Array]]:
-        for i in range(len(tensors)):
-            picture = tensors[i : i + 1]
+        for picture in singly(tensors, say):
             values = dict(zip(names, session.run(names, {name: picture}), strict=True))
             yield {name: picture, **{key: value for key, value in values.items() if _is_float(value)}}
 
@@ -45,7 +45,7 @@ def session_of(model: Any) -> Any:  # noqa: ANN401 - an onnx.ModelProto; an Infe
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def of_tflite(data: bytes, tensors: Array) -> Observed:
+def of_tflite(data: bytes, tensors: Array, say: Say = silent) -> Observed:
     """All float activations of a .tflite file, picture by picture."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: PLC0415 - optional
 
@@ -62,12 +62,17 @@ def of_tflite(data: bytes, tensors: Array) -> Observed:
     wanted = {i: str(details[i]["name"]) for i in produced if details[i]["dtype"] == np.float32}
 
     def run() -> Iterator[dict[str, Array]]:
-        for i in range(len(tensors)):
-            interpreter.set_tensor(entry, tensors[i : i + 1])
+        for picture in singly(tensors, say):
+            interpreter.set_tensor(entry, picture)
             interpreter.invoke()
             yield {name: interpreter.get_tensor(index) for index, name in wanted.items()}
 
     return run
+
+
+def singly(tensors: Array, say: Say) -> Counted[Array]:
+    """Pictures (1, ...), telling how many were looked at."""
+    return Counted([tensors[i : i + 1] for i in range(len(tensors))], say, "calibration faces looked at")
 
 
 def _is_float(value: Any) -> bool:  # noqa: ANN401 - whatever a node gives

@@ -23,17 +23,23 @@ from fer_edge.types import Array
 
 @dataclass(frozen=True)
 class Source:
-    """A float model taken apart. sha256: of its file. key: tells its graph from an altered one's."""
+    """A float model taken apart.
+
+    sha256: of its file. key: tells its graph from an altered one's. open_batch: whether the files made of it take any
+    number of faces at once.
+    """
 
     description: Description
     taken: Taken
     sha256: str
     key: str = "source"
+    open_batch: bool = False
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the input, batch 1."""
-        return self.description.preprocess.shape
+    def shape(self) -> tuple[int | None, ...]:
+        """Of the input of the files made of it; None for an open batch."""
+        first, *rest = self.description.preprocess.shape
+        return (None if self.open_batch else first, *rest)
 
     @property
     def outputs(self) -> Array:

@@ -61,12 +61,21 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> OpenVino:  #
     config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", **_EXACT}
     try:
         model = core.read_model(model=data[0], weights=data[1])
+        _close_batch(model)
         if any(port.partial_shape.is_dynamic for port in (*model.inputs, *model.outputs)):
             raise BundleRefused("openvino does not take this model: its input has no fixed size")
         compiled = core.compile_model(model, "CPU", config)
     except (RuntimeError, TypeError, ValueError) as error:
         raise BundleRefused(f"openvino does not take this model: {_last_line(error)}") from None
     return OpenVino(compiled, openvino.__version__.partition("-")[0], threads)
+
+
+def _close_batch(model: Any) -> None:  # noqa: ANN401 - untyped library
+    """Fix an open first side to one face; other open sides are left to be refused."""
+    shape = model.inputs[0].partial_shape
+    if shape.rank.is_static and len(shape) > 0 and shape[0].is_dynamic:
+        shape[0] = 1
+        model.reshape({model.inputs[0]: shape})
 
 
 def _last_line(error: Exception) -> str:
