@@ -59,6 +59,14 @@ def about(data: bytes, folder: Path) -> None:
     reader.read(folder / "about.toml")
 
 
+def conversion(data: bytes, folder: Path) -> None:
+    """What a conversion wrote of itself, as a recipe."""
+    from fer_convert import again, options  # noqa: PLC0415 - of the workstation
+
+    (folder / "conversion.json").write_bytes(data)
+    options.Job(folder, folder, "faces", **again.read(folder / "conversion.json").recipe.asked())
+
+
 def model(kind: str, suffix: str) -> Target:
     """A model file as fer-convert reads it, without the process that stands around that."""
 
@@ -77,6 +85,7 @@ DEVICE: dict[str, Target] = {"manifest": manifest, "zip": zipped, "tflite": tfli
 WORKSTATION: dict[str, Target] = {
     "recipe": recipe,
     "about": about,
+    "conversion": conversion,
     "source-onnx": model("onnx", ".onnx"),
     "source-keras": model("keras", ".keras"),
     "source-h5": model("h5", ".h5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import zipfile
@@ -25,6 +26,35 @@ mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
 layout = "NCHW"
 """
+CONVERSION: dict[str, Any] = {
+    "schema_version": 1,
+    "kind": "conversion",
+    "name": "net",
+    "options": {
+        "to": ["tflite", "openvino"],
+        "precision": ["float32", "int8"],
+        "batch": "1",
+        "calibration_n": 500,
+        "gates": {"max_drop_pp": 1.0, "min_agreement": 0.97, "max_class_drop_pp": None},
+        "keep_passing": False,
+        "labels": ["angry", "happy"],
+        "preprocess": {"color": "gray", "size": 48, "mean": [0.5], "std": [0.25], "layout": "NHWC", "crop": {}},
+    },
+    "provenance": {
+        "source_sha256": "0" * 64,
+        "recipe": "",
+        "training_data": "",
+        "calibration_data": "1" * 64,
+        "calibration_n": 500,
+        "tools": {"tensorflow": "2.21.0"},
+        "git_revision": "",
+    },
+    "evaluation": {"n": 3589, "sha256": "2" * 64},
+    "rows": [
+        {"format": "tflite", "precision": "int8", "files": [{"name": "net.int8.tflite", "sha256": "3" * 64}]},
+        {"format": "openvino", "precision": "int8"},
+    ],
+}
 
 
 def main() -> None:
@@ -48,6 +78,7 @@ def main() -> None:
     for name in ("fernet-s", "uaslp-resnet50-svm", "tmu-resnet50"):
         put("recipe", f"{name}.toml", (Path(recipe.__file__).parent / "recipes" / f"{name}.toml").read_bytes())
     put("about", "about.toml", ABOUT.encode())
+    put("conversion", "conversion.json", json.dumps(CONVERSION, indent=1).encode())
 
 
 def keras_files(folder: Path) -> None:
