@@ -97,7 +97,17 @@ def test_a_model_with_three_outputs(data: Path, out: Path, tmp_path: Path, capsy
     face = keras.Input((48, 48, 1))
     heads = [keras.layers.Dense(7)(keras.layers.Flatten()(face)) for _ in range(3)]
     model = sized(face, heads, tmp_path / "three")
-    flags = ["--labels", ",".join(FER2013), *FLAGS, "--precision", "float32", "--evaluate", data, "--out", out]
+    flags = [
+        "--labels",
+        ",".join(FER2013),
+        *FLAGS,
+        "--precision",
+        "float32",
+        "--evaluate",
+        str(data),
+        "--out",
+        str(out),
+    ]
     assert "has 3 outputs; an expression model has one" in refused(capsys, 78, model, *flags)
 
 
@@ -305,7 +315,7 @@ def test_a_full_disk_leaves_nothing_and_the_old_bundle(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    flags = ["--calibrate", data, "--to", "tflite", "--precision", "float32", "--out", out, "--force"]
+    flags = ["--calibrate", str(data), "--to", "tflite", "--precision", "float32", "--out", str(out), "--force"]
     assert f"{out} cannot be written: No space left on device" in refused(capsys, 69, run, *flags)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert (out / "bundle.json").read_bytes() == before
