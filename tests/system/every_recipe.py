@@ -55,7 +55,7 @@ TRIALS = {
     "uaslp-cnn": Trial(5, 14000, OTHER_DATA),
     "uaslp-dnn": Trial(40, 3000, OTHER_DATA),
     "porto-cnn8": Trial(5, 7000, ("fit.batch=32", "fit.learning_rate=0.02")),
-    "porto-resnet50": Trial(4, 14000, (*SMALL, "fit.optimizer=adam", "fit.learning_rate=1e-3")),
+    "porto-resnet50": Trial(4, 14000, ("preprocess.size=32", "fit.batch=64", "fit.optimizer=adam", "fit.learning_rate=2e-4")),
     "porto-resnet50-imagenet": Trial(2, 2800, FROM_TRUNK),
     "tmu-resnet50": Trial(3, 2800, (*OTHER_DATA, *FROM_TRUNK)),
     "uaslp-resnet50-svm": Trial(1, 2800, (*OTHER_DATA, *FROM_TRUNK)),
