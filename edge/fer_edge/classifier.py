@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.bundle import Artifact, Bundle
-from fer_edge.errors import BundleRefused
+from fer_edge.errors import BundleRefused, InferenceFailed
 from fer_edge.postprocess import Calibration, dequantize, expression, probabilities
 from fer_edge.preprocess import WHOLE, Preprocess
 from fer_edge.runtimes import Runtime, engine_for, engines_for, open_runtime
@@ -40,11 +40,16 @@ class Classifier:
         return probabilities(self.outputs(faces), self.calibration)
 
     def classify(self, image: Image, boxes: Sequence[Box], detector: str = WHOLE) -> list[Expression]:
-        """One expression per box that `detector` found in `image` (uint8 (H, W, 3) blue-green-red)."""
+        """One expression per box that `detector` found in `image` (uint8 (H, W, 3) blue-green-red).
+
+        Raises InferenceFailed when the outputs are not a number for each label.
+        """
         if not boxes:
             return []
         crops = [self.preprocess.pixels(image, box, detector) for box in boxes]
         rows = self.probabilities(crops)
+        if rows.shape != (len(boxes), len(self.labels)) or not np.isfinite(rows).all():
+            raise InferenceFailed(f"{self.artifact.id} in {self.runtime.name} gives no probabilities for a face")
         return [expression(row, self.labels, self.calibration.uncertain_below) for row in rows]
 
 

@@ -145,8 +145,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from fer_edge import assembly  # noqa: PLC0415 - keeps --help light
     from fer_edge.clock import SystemClock  # noqa: PLC0415
     from fer_edge.events import EventStream  # noqa: PLC0415
+    from fer_edge.health import Health  # noqa: PLC0415
+    from fer_edge.outputs import Outputs  # noqa: PLC0415
     from fer_edge.sinks.jsonl import JsonLines  # noqa: PLC0415
-    from fer_edge.supervisor import Daemon  # noqa: PLC0415
+    from fer_edge.supervisor import Daemon, Parts  # noqa: PLC0415
 
     settings = _settings(arguments)
     clock = SystemClock()
@@ -154,10 +156,18 @@ def _run(arguments: argparse.Namespace) -> int:
     sink = JsonLines(settings.events.path)
     classifier = assembly.make_classifier(settings)
     pipeline = assembly.make_pipeline(settings, classifier)
-    stream = EventStream(classifier.labels, settings.events.rate_hz)
-    opener = assembly.camera_opener(settings, clock)
-    daemon = Daemon(opener, pipeline, stream, [sink], clock, settings.max_frames)
-    return daemon.run(**_identity(classifier, pipeline.search.detector.name))
+    health = Health()
+    parts = Parts(
+        open_camera=assembly.camera_opener(settings, clock),
+        pipeline=pipeline,
+        teller=EventStream(classifier.labels, settings.events.rate_hz),
+        outputs=Outputs([sink], health),
+        clock=clock,
+        health=health,
+        max_frames=settings.max_frames,
+        source=settings.source,
+    )
+    return Daemon(parts).run(**_identity(classifier, pipeline.search.detector.name))
 
 
 def _identity(classifier: Classifier, detector: str) -> dict[str, Any]:

@@ -62,6 +62,12 @@ class CameraBroken(FerEdgeError):  # noqa: N818 - a state of the camera, not a p
     exit_code = ExitCode.UNAVAILABLE
 
 
+class InferenceFailed(FerEdgeError):  # noqa: N818 - says what happened to the frame
+    """The model gave no expression for a frame: its outputs are no numbers, or not the ones there should be."""
+
+    exit_code = ExitCode.TRY_AGAIN
+
+
 class BundleRefused(FerEdgeError):  # noqa: N818 - says what happened to the bundle
     """A bundle, or an artifact in it, is not what its manifest says."""
 

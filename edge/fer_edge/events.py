@@ -23,6 +23,8 @@ TYPES = (
     "face_left",
     "camera_lost",
     "camera_back",
+    "state_changed",
+    "frame_failed",
     "statistics",
     "stopped",
 )

@@ -15,13 +15,18 @@ class Slot(Generic[T]):
     what was not taken in time, and the loss is counted (live cameras: latency stays bounded).
     """
 
-    def __init__(self, *, patient: bool) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
         """An empty, open slot."""
         self._patient = patient
         self._changed = threading.Condition()
         self._item: T | None = None
         self._closed = False
         self.dropped = 0
+
+    def be_patient(self, patient: bool) -> None:
+        """Whether a writer waits from now on."""
+        with self._changed:
+            self._patient = patient
 
     def put(self, item: T) -> bool:
         """Leave an item; False when the slot is closed and the item was not taken over."""

@@ -1,34 +1,37 @@
-"""Runs the daemon: one thread reads the camera, one thinks, the main one waits for signals."""
+"""Runs the daemon: one thread reads the camera, one thinks, the main one watches over both and waits for signals."""
 
 from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
 from fer_edge.cameras import Camera
-from fer_edge.clock import Clock, process_cpu_s
-from fer_edge.errors import CameraLost, ExitCode, FerEdgeError
-from fer_edge.events import Event, EventStream, plain
-from fer_edge.sinks import Sink
+from fer_edge.capturing import Capturing, Change, Judge, Wedged
+from fer_edge.clock import Clock
+from fer_edge.errors import BundleRefused, CameraLost, ExitCode, FerEdgeError, InferenceFailed
+from fer_edge.events import Event, plain
+from fer_edge.health import Health, Status
+from fer_edge.outputs import Outputs
 from fer_edge.slot import Slot
+from fer_edge.statistics import Statistics
 from fer_edge.types import Frame, Observation
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT_S = 2.0
-REOPEN_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses before a lost camera is opened again; the last repeats."""
+TICK_S = 0.2
+"""Between two looks of the main thread at everything; an end or a loss wakes it at once."""
+TAKE_S = 2.0
 STOP_DEADLINE_S = 3.0
 """How long a stopping daemon waits for its threads; a thread stuck in a driver cannot be ended, a process can."""
-STAGE_SAMPLES = 4096
-"""Newest frames over which stage percentiles are taken."""
+INFERENCE_LIMIT_S = 10.0
+"""A frame that takes longer hangs, and only a new process helps."""
+MOST_FAILED_FRAMES = 10
+"""In a row; then the model or its runtime is broken, and only a new process may help."""
 
 
 class Steps(Protocol):
@@ -38,181 +41,223 @@ class Steps(Protocol):
         """All that is known of one frame."""
 
 
-@dataclass
-class Statistics:
-    """Counts of one run; CPU and time run from the first frame to the last."""
+class Teller(Protocol):
+    """What makes events of observations: a `fer_edge.events.EventStream`, or one that tells less."""
 
-    frames: int = 0
-    faces: int = 0
-    searches: dict[str, int] = field(default_factory=dict)
-    first_s: float = 0.0
-    last_s: float = 0.0
-    cpu_first_s: float = 0.0
-    cpu_last_s: float = 0.0
-    stages_ms: dict[str, deque[float]] = field(default_factory=dict)
-
-    def add(self, observation: Observation, now_s: float) -> None:
-        """Count one processed frame."""
-        self.frames += 1
-        self.faces += len(observation.faces)
-        self.searches[observation.searched] = self.searches.get(observation.searched, 0) + 1
-        self.last_s, self.cpu_last_s = now_s, process_cpu_s()
-        for name, value in observation.stages_ms.items():
-            self.stages_ms.setdefault(name, deque(maxlen=STAGE_SAMPLES)).append(value)
-
-    def fields(self, dropped: int, lost: int) -> Event:
-        """For a `statistics` event; times in seconds and milliseconds."""
-        seconds = self.last_s - self.first_s
-        cpu_ms = (self.cpu_last_s - self.cpu_first_s) * 1000.0
-        return {
-            "frames": self.frames,
-            "faces": self.faces,
-            "dropped_frames": dropped,
-            "lost_events": lost,
-            "searches": dict(self.searches),
-            "seconds": round(seconds, 3),
-            "fps": round(self.frames / seconds, 2) if seconds > 0 else None,
-            "cpu_ms_per_frame": round(cpu_ms / self.frames, 3) if self.frames else None,
-            "stages_ms": {name: _percentiles(values) for name, values in self.stages_ms.items()},
-        }
+    def events(self, observation: Observation) -> list[Event]:
+        """What to tell of one frame, in order."""
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {f"p{q}": round(ordered[min(len(ordered) - 1, len(ordered) * q // 100)], 3) for q in (50, 95, 99)}
+class Tender(Protocol):
+    """Something that wants to look after itself now and then, in the main thread."""
+
+    def tick(self) -> None:
+        """Called some times per second; returns at once. What it raises ends the run."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a daemon is made of.
+
+    open_camera: opens the source, now and again after it was lost. judges: makes what looks at frames for signs of a
+    camera that lies. wait: a live source that is not there yet is waited for; otherwise that is an error at once.
+    observers: hear of every frame after it was thought about, in the inference thread. statistics_every_s: between
+    `statistics` events; there is one at the end in any case.
+    """
+
+    open_camera: Callable[[], Camera]
+    pipeline: Steps
+    teller: Teller
+    outputs: Outputs
+    clock: Clock
+    health: Health
+    judges: Callable[[], Judge] = lambda: lambda _: None
+    observers: Sequence[Callable[[Frame, Observation], None]] = ()
+    tenders: Sequence[Tender] = ()
+    max_frames: int | None = None
+    wait: bool = False
+    source: str = ""
+    statistics_every_s: float = 60.0
 
 
 class Daemon:
-    """One camera, one pipeline, some sinks. `run` may be called once."""
+    """One camera, one pipeline, some outputs. `run` may be called once."""
 
-    def __init__(
-        self,
-        open_camera: Callable[[], Camera],
-        pipeline: Steps,
-        stream: EventStream,
-        sinks: Sequence[Sink],
-        clock: Clock,
-        max_frames: int | None = None,
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Nothing is opened or started yet."""
-        self._open, self._pipeline, self._stream, self._sinks = open_camera, pipeline, stream, sinks
-        self._clock, self._max_frames = clock, max_frames
-        self._stop = threading.Event()
-        self._failure: FerEdgeError | None = None
-        self._crash: BaseException | None = None
-        self._emitting = threading.Lock()
+        self._parts, self._clock, self._health = parts, parts.clock, parts.health
+        self._slot: Slot[Frame] = Slot()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self.capturing = Capturing(
+            parts.open_camera, self._slot, parts.clock, parts.health, parts.judges, self._wake.set
+        )
+        self._thinker = threading.Thread(target=self._guard, name="inference", daemon=True)
+        self._thinking_since_s: float | None = None
+        self._failed_in_a_row = 0
+        self._failure: BaseException | None = None
+        self._told = Status("running", {})
+        self._statistics_s = 0.0
         self.statistics = Statistics()
 
     def run(self, **started: object) -> ExitCode:
         """Until the source ends, `max_frames` were processed, or a signal comes; `started` goes into the first event.
 
-        Raises CameraBroken or CameraLost when the source cannot be opened, or when a clip breaks off, after its events.
+        Raises CameraBroken or CameraLost when the source cannot be opened, or when a clip breaks off, after its events;
+        Wedged and InferenceFailed when only a new process may help.
         """
-        camera = self._open()
-        slot: Slot[Frame] = Slot(patient=not camera.live)
-        threads = [
-            threading.Thread(target=self._guard, args=(self._capture, slot, camera), name="capture", daemon=True),
-            threading.Thread(target=self._guard, args=(self._think, slot), name="inference", daemon=True),
-        ]
-        before = _on_signals(self._stop.set)
-        self._emit(plain("started", self._clock.wall(), source=camera.name, live=camera.live, **started))
-        self.statistics.first_s, self.statistics.cpu_first_s = self._clock.monotonic_s(), process_cpu_s()
+        before = _on_signals(self.stop)
         try:
-            for thread in threads:
-                thread.start()
-            self._stop.wait()
+            if self._begin(started):
+                self._watch()
         finally:
-            slot.close()
-            for thread in threads:
-                thread.join(STOP_DEADLINE_S)
             _restore_signals(before)
-            self._finish(slot)
-        if self._crash is not None:
-            raise self._crash
         if self._failure is not None:
             raise self._failure
         return ExitCode.OK
 
     def stop(self) -> None:
         """End `run` soon, from any thread."""
-        self._stop.set()
+        self._stopping.set()
+        self._wake.set()
 
-    def _guard(self, target: Callable[..., None], *args: object) -> None:
-        """A thread that ends, by success or by failure, ends the run."""
+    def thinking_for_s(self) -> float:
+        """How long the frame that is thought about has taken so far; 0.0 between frames."""
+        since_s = self._thinking_since_s
+        return 0.0 if since_s is None else self._clock.monotonic_s() - since_s
+
+    def _begin(self, started: dict[str, object]) -> bool:
+        """Wait for the first frame or the first word of trouble; whether there is something to run."""
+        self.capturing.start()
+        change = None
+        while change is None and not self._stopping.is_set():
+            self._wake.wait(TICK_S)
+            self._wake.clear()
+            change = self.capturing.poll()
+        if change is None:
+            self.capturing.close(STOP_DEADLINE_S)
+            return False
+        if change.kind == "lost" and not self._parts.wait:
+            self.capturing.close(STOP_DEADLINE_S)
+            raise self.capturing.error or CameraLost(change.reason)
+        name = self.capturing.name or self._parts.source
+        self._emit(plain("started", self._clock.wall(), source=name, live=self.capturing.live, **started))
+        self.statistics.begin(self._clock.monotonic_s())
+        self._statistics_s = self.statistics.first_s
+        self._tell(change)
+        return True
+
+    def _watch(self) -> None:
+        """The main thread's life, until there is a reason to end; then the last words."""
         try:
-            target(*args)
-        except FerEdgeError as error:
+            self._thinker.start()
+            while not self._stopping.is_set():
+                self._tick()
+                self._wake.wait(TICK_S)
+                self._wake.clear()
+        except BaseException as error:  # noqa: BLE001 - raised by `run` when all is closed
             self._failure = self._failure or error
-            self._stop.set()
-        except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
-            self._crash = error
-            self._stop.set()
-
-    def _capture(self, slot: Slot[Frame], camera: Camera) -> None:
-        current: Camera | None = camera
-        try:
-            while current is not None and not self._stop.is_set():
-                try:
-                    frame = current.read(READ_TIMEOUT_S)
-                except CameraLost as error:
-                    if not current.live:
-                        raise
-                    current.close()
-                    current = self._reopen(error)
-                    continue
-                if frame is None or not slot.put(frame):
-                    return
         finally:
-            slot.close()
-            if current is not None:
-                current.close()
+            self._health.stopping()
+            self.capturing.close(STOP_DEADLINE_S)
+            self._thinker.join(STOP_DEADLINE_S)
+            self._finish()
 
-    def _reopen(self, error: CameraLost) -> Camera | None:
-        """Try again with growing pauses until the camera is back or the run ends."""
-        log.warning("camera lost: %s", error)
-        self._emit(plain("camera_lost", self._clock.wall(), reason=str(error)))
-        for attempt in range(sys.maxsize):
-            if self._stop.wait(REOPEN_PAUSES_S[min(attempt, len(REOPEN_PAUSES_S) - 1)]):
+    def _tick(self) -> None:
+        while (change := self.capturing.poll()) is not None:
+            self._tell(change)
+            if change.kind == "ended":
                 break
-            try:
-                camera = self._open()
-            except FerEdgeError as reason:
-                log.warning("camera still away: %s", reason)
-                continue
-            self._emit(plain("camera_back", self._clock.wall(), attempts=attempt + 1))
-            return camera
-        return None
+        if self.thinking_for_s() > INFERENCE_LIMIT_S:
+            raise Wedged(f"a frame has been thought about for more than {INFERENCE_LIMIT_S:g} s")
+        self._tell_state()
+        now_s = self._clock.monotonic_s()
+        if now_s - self._statistics_s >= self._parts.statistics_every_s:
+            self._statistics_s = now_s
+            self._emit(self._counted())
+        for tender in self._parts.tenders:
+            tender.tick()
 
-    def _think(self, slot: Slot[Frame]) -> None:
-        while not self._stop.is_set():
-            frame = slot.take(READ_TIMEOUT_S)
+    def _tell(self, change: Change) -> None:
+        if change.kind == "lost":
+            log.warning("camera lost: %s", change.reason)
+            self._emit(plain("camera_lost", self._clock.wall(), reason=change.reason))
+        elif change.kind == "back":
+            self._emit(plain("camera_back", self._clock.wall(), attempts=change.attempts))
+
+    def _tell_state(self) -> None:
+        """An event for every change of state but the first and the last, which have their own."""
+        status = self._health.status()
+        if status != self._told and status.state not in {"starting", "stopping"}:
+            self._told = status
+            self._emit(plain("state_changed", self._clock.wall(), state=status.state, reasons=status.reasons))
+
+    def _guard(self) -> None:
+        """The inference thread; its end, by success or by failure, ends the run."""
+        try:
+            self._think()
+        except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
+            self._failure = self._failure or error
+        self.stop()
+
+    def _think(self) -> None:
+        while not self._stopping.is_set():
+            frame = self._slot.take(TAKE_S)
             if frame is None:
-                if slot.finished:
-                    break
+                if self._slot.finished:
+                    return
                 continue
-            observation = self._pipeline.step(frame)
-            self.statistics.add(observation, self._clock.monotonic_s())
-            for event in self._stream.events(observation):
-                self._emit(event)
-            if self._max_frames is not None and self.statistics.frames >= self._max_frames:
-                break
-        self._stop.set()
+            observation = self._step(frame)
+            if observation is not None:
+                self._told_of(frame, observation)
+            if self._parts.max_frames is not None and self.statistics.frames >= self._parts.max_frames:
+                return
+
+    def _step(self, frame: Frame) -> Observation | None:
+        """None for a frame that could not be thought about; raises InferenceFailed when that goes on."""
+        self._thinking_since_s = self._clock.monotonic_s()
+        try:
+            observation = self._parts.pipeline.step(frame)
+        except (InferenceFailed, BundleRefused) as error:
+            self._failed(frame, error)
+            return None
+        finally:
+            self._thinking_since_s = None
+        self._failed_in_a_row = 0
+        self._health.report("inference", None)
+        return observation
+
+    def _failed(self, frame: Frame, error: FerEdgeError) -> None:
+        self.statistics.failed += 1
+        self._failed_in_a_row += 1
+        self._health.report("inference", str(error))
+        if self._failed_in_a_row == 1:
+            self._emit(plain("frame_failed", self._clock.wall(), frame=frame.seq, reason=str(error)))
+        if self._failed_in_a_row >= MOST_FAILED_FRAMES:
+            raise InferenceFailed(f"{MOST_FAILED_FRAMES} frames in a row could not be thought about: {error}")
+
+    def _told_of(self, frame: Frame, observation: Observation) -> None:
+        self.statistics.add(observation, self._clock.monotonic_s())
+        self._health.running()
+        for observer in self._parts.observers:
+            observer(frame, observation)
+        for event in self._parts.teller.events(observation):
+            self._emit(event)
 
     def _emit(self, event: Event) -> None:
-        with self._emitting:
-            for sink in self._sinks:
-                sink.emit(event)
-        if any(sink.reader_gone for sink in self._sinks):
-            self._stop.set()
+        self._parts.outputs.emit(event)
+        if self._parts.outputs.reader_gone:
+            self.stop()
 
-    def _finish(self, slot: Slot[Frame]) -> None:
+    def _counted(self) -> Event:
+        fields = self.statistics.fields(self._slot.dropped, self._parts.outputs.lost)
+        return plain("statistics", self._clock.wall(), reopened=self.capturing.reopened, **fields)
+
+    def _finish(self) -> None:
         """The last words: what was counted, and why it ended."""
-        lost = sum(sink.lost for sink in self._sinks)
-        self._emit(plain("statistics", self._clock.wall(), **self.statistics.fields(slot.dropped, lost)))
-        error = self._crash or self._failure
-        self._emit(plain("stopped", self._clock.wall(), reason=str(error) if error else "done"))
-        for sink in self._sinks:
-            sink.close()
+        self._emit(self._counted())
+        self._emit(plain("stopped", self._clock.wall(), reason=str(self._failure) if self._failure else "done"))
+        self._parts.outputs.close()
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -4,98 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
 
-import numpy as np
 import pytest
 
-from fer_edge.cameras import Camera
+from fer_edge import capturing
 from fer_edge.errors import CameraBroken, CameraLost, ExitCode
-from fer_edge.events import Event, EventStream
-from fer_edge.supervisor import REOPEN_PAUSES_S, Daemon
-from fer_edge.types import Box, Expression, Frame, Observation, TrackedFace
-from support.clocks import StillClock
-
-LABELS = ("happy", "sad")
-WALL = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-
-class ScriptedCamera:
-    """Gives what its script says: frames by number, errors, or the end."""
-
-    name = "script"
-    fps = 10.0
-
-    def __init__(self, script: Sequence[int | Exception | None], *, live: bool = False) -> None:
-        self.live = live
-        self.closed = 0
-        self._script: Iterator[int | Exception | None] = iter(script)
-
-    def read(self, timeout_s: float) -> Frame | None:
-        step = next(self._script, None)
-        if isinstance(step, Exception):
-            raise step
-        if step is None:
-            return None
-        return Frame(np.zeros((4, 4, 3), np.uint8), step / 10, WALL, step)
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def __enter__(self) -> ScriptedCamera:  # noqa: PYI034 - `Self` needs Python 3.11
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-
-class OneFace:
-    """Sees the same happy face in every frame; `also` happens at each."""
-
-    def __init__(self, also: Callable[[Frame], None] = lambda _: None) -> None:
-        self._also = also
-
-    def step(self, frame: Frame) -> Observation:
-        self._also(frame)
-        face = TrackedFace(1, Box(0, 0, 2, 2), 0.9, Expression((0.8, 0.2), "happy"))
-        return Observation(frame.seq, frame.captured_s, WALL, 4, 4, (face,), stages_ms={"detect": 2.0})
-
-
-class Kept:
-    """A sink that remembers."""
-
-    lost = 0
-    reader_gone = False
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.closed = 0
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def kinds(self) -> list[str]:
-        return [event["type"] for event in self.events]
-
-
-def daemon(
-    cameras: Sequence[Camera | Exception], steps: OneFace | None = None, max_frames: int | None = None
-) -> tuple[Daemon, Kept]:
-    rest = iter(cameras)
-
-    def opener() -> Camera:
-        camera = next(rest)
-        if isinstance(camera, Exception):
-            raise camera
-        return camera
-
-    sink = Kept()
-    stream = EventStream(LABELS, float("inf"))
-    return Daemon(opener, steps or OneFace(), stream, [sink], StillClock(step_s=1.0), max_frames), sink
+from fer_edge.types import Frame
+from support.daemons import OneFace, ScriptedCamera, daemon
 
 
 def test_every_frame_of_a_clip_is_seen_and_the_end_is_told() -> None:
@@ -140,7 +55,7 @@ def test_a_source_that_does_not_open_is_an_error_before_any_event() -> None:
 
 
 def test_a_lost_live_camera_is_opened_again_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fer_edge.supervisor.REOPEN_PAUSES_S", (0.0,))
+    monkeypatch.setattr(capturing, "PAUSES_S", (0.0,))
     lost = CameraLost("unplugged")
     first = ScriptedCamera([0, lost], live=True)
     second = ScriptedCamera([1], live=True)
@@ -152,10 +67,6 @@ def test_a_lost_live_camera_is_opened_again_until_it_is_back(monkeypatch: pytest
         ("camera_back", None, 2),
     ]
     assert first.closed == 1
-
-
-def test_pauses_between_attempts_grow() -> None:
-    assert list(REOPEN_PAUSES_S) == sorted(REOPEN_PAUSES_S)
 
 
 def test_a_signal_ends_the_run_cleanly() -> None:

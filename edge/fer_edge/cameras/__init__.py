@@ -28,6 +28,9 @@ class Camera(Protocol):
     def close(self) -> None:
         """Release it; may be called twice."""
 
+    def hanging(self) -> bool:
+        """Whether a call into a driver has not come back, though the camera was closed."""
+
     def __enter__(self) -> Camera:  # noqa: PYI034 - typing.Self came with Python 3.11
         """Itself."""
 

@@ -75,6 +75,10 @@ class OwnedCapture:
         self._requests.put(_STOP)
         self._thread.join(RELEASE_WAIT_S)
 
+    def hanging(self) -> bool:
+        """Whether its thread has not come back."""
+        return self._thread.is_alive()
+
     def _serve(self) -> None:
         capture: Capture | None = None
         try:
@@ -142,6 +146,10 @@ class LiveCamera(Source):
     def close(self) -> None:
         """Release the device or connection; may be called twice."""
         self._capture.close()
+
+    def hanging(self) -> bool:
+        """Whether a call into the driver has not come back."""
+        return self._capture.hanging()
 
     def _arrival(self, left_s: float, timeout_s: float) -> Arrival:
         try:

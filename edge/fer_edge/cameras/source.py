@@ -15,6 +15,10 @@ class Source(ABC):
     def close(self) -> None:
         """Release whatever is held; may be called twice."""
 
+    def hanging(self) -> bool:
+        """Whether a call into a driver has not come back, though the source was closed."""
+        return False
+
     def __enter__(self: S) -> S:  # noqa: PYI019 - typing.Self came with Python 3.11
         """Itself."""
         return self

@@ -1,0 +1,69 @@
+"""All places that events go to, each kept apart from the others' trouble."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from fer_edge.events import Event
+from fer_edge.health import Health
+from fer_edge.sinks import Sink
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 20
+"""So many in a row, and a sink that raises is asked no more."""
+
+
+class Outputs:
+    """Hands every event to every sink, in the order of emission. Thread-safe.
+
+    A sink never raises; one that does has a fault in its code, which is counted, told of and, when it lasts, shut out,
+    so that the others go on.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], health: Health) -> None:
+        """The sinks are open."""
+        self._sinks, self._health = list(sinks), health
+        self._failures = dict.fromkeys(range(len(self._sinks)), 0)
+        self._emitting = threading.Lock()
+        self.faults = 0
+
+    @property
+    def lost(self) -> int:
+        """Events that a sink did not deliver."""
+        return self.faults + sum(sink.lost for sink in self._sinks)
+
+    @property
+    def reader_gone(self) -> bool:
+        """Whether the run has lost its purpose; see `Sink.reader_gone`."""
+        return any(sink.reader_gone for sink in self._sinks)
+
+    def emit(self, event: Event) -> None:
+        """To every sink that still works."""
+        with self._emitting:
+            for index, sink in enumerate(self._sinks):
+                if self._failures[index] < MOST_FAILURES:
+                    self._try(index, sink, event)
+
+    def close(self) -> None:
+        """All of them, whatever one says."""
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except Exception:
+                log.exception("%s does not close", type(sink).__name__)
+
+    def _try(self, index: int, sink: Sink, event: Event) -> None:
+        try:
+            sink.emit(event)
+        except Exception:
+            self.faults += 1
+            self._failures[index] += 1
+            name = type(sink).__name__
+            log.exception("%s cannot take an event", name)
+            if self._failures[index] == MOST_FAILURES:
+                self._health.report(f"sink {name}", f"it failed {MOST_FAILURES} times in a row and is shut out")
+        else:
+            self._failures[index] = 0
