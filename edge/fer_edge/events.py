@@ -21,10 +21,13 @@ TYPES = (
     "expression",
     "expression_changed",
     "face_left",
+    "counts",
     "camera_lost",
     "camera_back",
     "state_changed",
     "frame_failed",
+    "model_changed",
+    "model_refused",
     "statistics",
     "stopped",
 )
