@@ -87,14 +87,15 @@ def load(path: Path | None, overrides: dict[str, Any], assignments: list[str]) -
     overrides: dotted key to value. Raises InputError for a file that cannot be read, UsageError for an assignment
     that is none, ConfigError with every mistake.
     """
-    data = _read(path) if path else {}
+    text = _text(path) if path else ""
+    data, lines = toml.parse(text, f"configuration {path}"), toml.lines_of(text)
     toml.assign(data, assignments)
     for key, value in overrides.items():
         toml.put(data, key, value)
-    return toml.check(data, Settings, f"configuration from {path or 'the command line'}")
+    return toml.check(data, Settings, f"configuration from {path or 'the command line'}", lines=lines)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
@@ -103,7 +104,6 @@ def _read(path: Path) -> dict[str, Any]:
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(f"configuration {path} is larger than {MAX_CONFIG_BYTES} bytes")
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"configuration {path} is not TOML: {error}") from None
-    return toml.parse(text, f"configuration {path}")

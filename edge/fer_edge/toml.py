@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,9 @@ else:
     import tomli as tomllib
 
 M = TypeVar("M", bound=BaseModel)
+_NAME = r"(?P<name>(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)"
+_TABLE = re.compile(r"\s*\[\s*" + _NAME + r"\s*\]")
+_KEY = re.compile(r"\s*" + _NAME + r"\s*=")
 
 
 def parse(text: str, what: str) -> dict[str, Any]:
@@ -47,13 +51,57 @@ def put(data: dict[str, Any], dotted: str, value: Any) -> None:  # noqa: ANN401 
     data[last] = value
 
 
-def check(data: dict[str, Any], model: type[M], what: str, *, strict: bool | None = None) -> M:
-    """Validate tables; raises ConfigError, which begins with `what` and tells every mistake, with the nearest key."""
+def check(
+    data: dict[str, Any],
+    model: type[M],
+    what: str,
+    *,
+    strict: bool | None = None,
+    lines: Mapping[str, int] | None = None,
+) -> M:
+    """Validate tables; raises ConfigError, which begins with `what` and tells every mistake, with the nearest key.
+
+    lines: where keys stand in the file, as `lines_of` tells it.
+    """
     try:
         return model.model_validate(data, strict=strict)
     except ValidationError as error:
-        lines = [_suggest(line, model) for line in problems(error)]
-        raise ConfigError(f"{what}: " + "; ".join(lines)) from None
+        told = [_placed(_suggest(line, model), lines or {}) for line in problems(error)]
+        raise ConfigError(f"{what}: " + "; ".join(told)) from None
+
+
+def lines_of(text: str) -> dict[str, int]:
+    """The line, from 1, of every table and key that begins a line of a TOML text, by its dotted name.
+
+    A search and no parser: what stands in the middle of a line, or in a string of several lines, may be missed or told
+    wrongly, which costs no more than a number in a message.
+    """
+    found: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = _TABLE.match(line)
+        if head:
+            table = _plain(head["name"])
+            found.setdefault(table, number)
+            continue
+        key = _KEY.match(line)
+        if key:
+            found.setdefault(f"{table}.{_plain(key['name'])}".lstrip("."), number)
+    return found
+
+
+def _plain(name: str) -> str:
+    return ".".join(part.strip().strip("\"'") for part in name.split("."))
+
+
+def _placed(line: str, lines: Mapping[str, int]) -> str:
+    """A line about a key with its number before it; the number of its table where the key itself is not there."""
+    key = re.split(r"[ :]", line, maxsplit=1)[0]
+    while key:
+        if key in lines:
+            return f"line {lines[key]}: {line}"
+        key = key.rpartition(".")[0]
+    return line
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - TOML's types

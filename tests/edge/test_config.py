@@ -64,6 +64,28 @@ def test_a_number_is_not_bent_into_text(tmp_path: Path) -> None:
         load(write(tmp_path, "source = 0\n"), {}, [])
 
 
+def test_mistakes_are_told_with_their_lines(tmp_path: Path) -> None:
+    text = '# mine\nmodle = "x"\n\n[camera]\n  fps = -1.0\n[pipeline.search]\nfull_px = 1\n"still_every_s" = "x"\n'
+    with pytest.raises(ConfigError) as refused:
+        load(write(tmp_path, text), {}, [])
+    told = str(refused.value)
+    assert "line 2: modle is not a known key; did you mean model?" in told
+    assert "line 5: camera.fps: " in told
+    assert "line 7: pipeline.search.full_px: " in told
+    assert "line 8: pipeline.search.still_every_s: " in told
+
+
+def test_a_mistake_on_the_command_line_has_no_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(write(tmp_path, "threads = 2\n"), {}, ["modle=x"])
+    assert "line" not in str(refused.value)
+
+
+def test_a_mistake_of_a_whole_table_has_the_tables_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 2: pipeline\.search: a face of 64 px does not fit"):
+        load(write(tmp_path, "\n[pipeline.search]\nface_px = 64\ntile_px = 64\n"), {}, [])
+
+
 def test_a_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not TOML"):
         load(write(tmp_path, "source = = 3"), {}, [])

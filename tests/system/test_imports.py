@@ -17,8 +17,13 @@ from support.tree import PACKAGES, ROOT, name
 from support.without_workstation import REFUSED
 
 ALLOWED = {"fer_edge", "numpy", "cv2", "pydantic", "tomli"}
-OPTIONAL = {"ai_edge_litert", "tflite_runtime", "onnxruntime", "openvino"}
+OPTIONAL = {
+    *("ai_edge_litert", "tflite_runtime", "onnxruntime", "openvino"),
+    *("paho", "aiohttp", "prometheus_client", "simplejpeg", "picamera2", "libcamera"),
+}
 """May be imported, but only inside a function, when a person asked for them."""
+ROOMS = {"web": {"aiohttp", "prometheus_client", "multidict", "yarl"}}
+"""Folders that are imported as a whole only when a person asked for them, and what they import at once."""
 TIME_LIMIT_S = 120.0
 
 
@@ -101,7 +106,9 @@ def test_device_sources_import_only_what_the_base_install_brings() -> None:
     wrong = []
     for path in sorted(PACKAGES["fer_edge"].rglob("*.py")):
         for package, outside, line in _imports(path):
-            fits = package in ALLOWED or package in sys.stdlib_module_names or (package in OPTIONAL and not outside)
+            room = ROOMS.get(path.parent.name, set())
+            fits = package in ALLOWED or package in sys.stdlib_module_names or package in room
+            fits = fits or (package in OPTIONAL and not outside)
             if not fits and package != "tomllib":  # of the standard library since 3.11
                 wrong.append(f"{name(path)}:{line} imports {package}")
     assert not wrong
