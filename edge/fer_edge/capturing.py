@@ -7,6 +7,7 @@ ended: it is left behind, once. A second one means that only a new process helps
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -38,6 +39,8 @@ MAX_HANGING = 1
 """Threads left behind in a driver."""
 STEADY_S = 60.0
 """After so long without trouble the ladder begins anew."""
+NEARLY = 0.95
+"""Of a period: frames do not come on the millisecond."""
 PICTURE = "picture"
 """The part of health that speaks of what the frames show."""
 
@@ -144,6 +147,9 @@ class Capturing:
         self._reopened_for_picture = False
         self._picture: str | None = None
         self.camera: Camera | None = None
+        self.max_fps: float | None = None
+        """Frames that a live camera gives beyond this are not handed on: what a hot board is spared."""
+        self._given_s = -math.inf
         self.name = ""
         self.live: bool | None = None
         self.reopened = 0
@@ -154,7 +160,7 @@ class Capturing:
 
     def reopen(self, opener: Callable[[], Camera]) -> None:
         """Take another source, or the same with other settings, from now on."""
-        self._opener = opener
+        self._opener, self._due_s = opener, None
         if self._reader is not None:
             self._leave(self._reader)
         self._open()
@@ -170,6 +176,12 @@ class Capturing:
     def waiting(self) -> bool:
         """Whether the timer runs after which the camera is opened again."""
         return self._due_s is not None
+
+    @property
+    def opening(self) -> bool:
+        """Whether a thread is busy opening the camera, or waits for its first frame."""
+        reader = self._reader
+        return reader is not None and not reader.frames and not reader.done
 
     def frame_age_s(self) -> float | None:
         """Seconds since the newest frame, None while no camera is open."""
@@ -208,10 +220,18 @@ class Capturing:
         """In the reader's thread: hand a frame on, unless another reader has taken over."""
         if reader.abandoned:
             return False
-        if reader.camera is not None and not reader.frames:
-            self._slot.be_patient(not reader.camera.live)
+        live = reader.camera is not None and reader.camera.live
+        if not reader.frames:
+            self._slot.be_patient(not live)
         self._picture = self._judge(frame)
+        if live and self._early(frame):
+            return True
+        self._given_s = frame.captured_s
         return self._slot.put(frame)
+
+    def _early(self, frame: Frame) -> bool:
+        passed_s = frame.captured_s - self._given_s
+        return self.max_fps is not None and 0.0 <= passed_s < NEARLY / self.max_fps
 
     def _after(self, reader: _Reader, now_s: float) -> Change | None:
         """The reader has ended: by the source's end, by a loss, or for good."""

@@ -98,6 +98,8 @@ class Daemon:
         self._failure: BaseException | None = None
         self._told = Status("running", {})
         self._statistics_s = 0.0
+        self.loops = 0
+        """Turns of the main thread so far."""
         self.statistics = Statistics()
 
     def run(self, **started: object) -> ExitCode:
@@ -164,6 +166,7 @@ class Daemon:
             self._finish()
 
     def _tick(self) -> None:
+        self.loops += 1
         while (change := self.capturing.poll()) is not None:
             self._tell(change)
             if change.kind == "ended":

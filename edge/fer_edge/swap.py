@@ -69,12 +69,16 @@ class Swapping:
     def __init__(
         self,
         pipeline: Pipeline,
-        open_again: Callable[[], Classifier],
+        open_again: Callable[[str | None], Classifier],
         clock: Clock,
         health: Health,
         tell: Callable[[Event], None],
     ) -> None:
-        """open_again: opens what now lies where the pipeline's model came from, and verifies it. tell: takes events."""
+        """Nothing is watched yet.
+
+        open_again: opens what now lies where the pipeline's model came from, in a precision (None: as configured), and
+        verifies it. tell: takes events.
+        """
         assert isinstance(pipeline.classifier, Classifier)  # noqa: S101 - a fake has no bundle to look at
         self.pipeline, self._charge = pipeline, pipeline.classifier
         self._open_again, self._clock, self._health, self._emit = open_again, clock, health, tell
@@ -85,6 +89,8 @@ class Swapping:
         self._trial: _Trial | None = None
         self._before: Classifier | None = None
         self._probation = 0
+        self._precision: str | None = None
+        self._twin: Classifier | None = None
 
     @property
     def classifier(self) -> Classifier:
@@ -93,6 +99,9 @@ class Swapping:
 
     def step(self, frame: Frame) -> Observation:
         """See `Pipeline.step`; a frame that fails under a model on probation is thought about again by the old one."""
+        if self._twin is not None:
+            self._put(self._twin)
+            self._twin = None
         try:
             observation = self.pipeline.step(frame)
         except (InferenceFailed, BundleRefused) as error:
@@ -115,20 +124,33 @@ class Swapping:
         self._looked_s = now_s
         found, before = signature(self._place), self._seen
         self._seen = found
-        busy = self._trial is not None or (self._opening is not None and self._opening.is_alive())
-        if found is None or found == self._known or found != before or busy:
+        if found is None or found == self._known or found != before or self._busy():
             return
         self._known = found
+        self._begin()
+
+    def prefer(self, precision: str | None) -> None:
+        """Go over to another precision of the same model as soon as it is open; None: the configured one."""
+        if precision == self._precision or self._busy():
+            return
+        self._precision = precision
+        self._begin()
+
+    def _busy(self) -> bool:
+        return self._trial is not None or (self._opening is not None and self._opening.is_alive())
+
+    def _begin(self) -> None:
         self._opening = threading.Thread(target=self._open, name="new model", daemon=True)
         self._opening.start()
 
     def _open(self) -> None:
         try:
-            found = self._open_again()
+            found = self._open_again(self._precision)
         except FerEdgeError as error:
             self._refuse("", str(error))
             return
         if found.bundle.sha256 == self._charge.bundle.sha256:
+            self._twin = found if found.artifact.id != self._charge.artifact.id else None
             return
         if found.labels != self._charge.labels:
             self._refuse(found.bundle.sha256, "its labels are others; restart the daemon to change them")

@@ -94,6 +94,12 @@ def test_a_change_within_a_known_face_is_none() -> None:
     assert "full" not in modes(search, paint(background(), FACE.shifted(10, 5)), [FACE], 12)
 
 
+def test_full_searches_come_as_much_more_rarely_as_a_hot_board_needs() -> None:
+    search = settled(PaintedDetector(), background())
+    search.rarer = 3.0
+    assert modes(search, background(), [], 90).count("full") == 1
+
+
 def test_an_empty_still_room_is_searched_once_a_second_and_else_not_at_all() -> None:
     found = modes(settled(PaintedDetector(), background()), background(), [], 90)
     assert found.count("full") == 3

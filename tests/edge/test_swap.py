@@ -40,8 +40,8 @@ class Bench:
         self.subject = swap.Swapping(pipeline, self.open_again, self.clock, self.health, self.told.append)
         self._seq = 0
 
-    def open_again(self) -> Classifier:
-        self.opened.append(open_classifier(Bundle.open(self.bundle)))
+    def open_again(self, precision: str | None) -> Classifier:
+        self.opened.append(open_classifier(Bundle.open(self.bundle), precision=precision))
         return self.opened[-1]
 
     def replace(self, temperature: float) -> str:
@@ -176,6 +176,18 @@ def test_after_its_probation_there_is_no_way_back(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr(bench.opened[-1], "classify", failing)
     with pytest.raises(InferenceFailed):
         bench.frames(1)
+
+
+def test_a_hot_board_gets_a_lighter_precision_of_the_same_model_and_its_own_back(bench: Bench) -> None:
+    heavy = open_classifier(Bundle.open(bench.bundle), precision="float32")
+    bench.subject.pipeline.classifier = bench.subject._charge = heavy
+    for precision, artifact in (("int8", "tflite/int8"), ("float32", "tflite/float32")):
+        bench.subject.prefer(precision)
+        bench.look()
+        bench.frames(1)
+        assert bench.subject.classifier.artifact.id == artifact
+        assert bench.subject.pipeline.classifier is bench.subject.classifier
+    assert bench.told == []
 
 
 def failing(image: Image, boxes: Sequence[Box], detector: str = "whole") -> list[Expression]:

@@ -81,6 +81,8 @@ class Search:
         self._closeups = Closeups(detector, self.options.face_px, self.options.tile_px)
         self._full_s = self._looked_s = -math.inf
         self._began_s: float | None = None
+        self.rarer = 1.0
+        """Full searches come so many times as rarely as the options say: what a hot board is spared."""
 
     def step(self, image: Image, known: Sequence[Box], now_s: float) -> Found:
         """Look at the next frame as the schedule says.
@@ -116,11 +118,11 @@ class Search:
         if cut or self._began_s is None or now_s < self._began_s:
             self._began_s = now_s
             return "full"
-        every_s = options.full_every_s if known else options.empty_every_s
+        every_s = self.rarer * (options.full_every_s if known else options.empty_every_s)
         if now_s - self._began_s < options.settle_s:
             fresh = self._due(self._full_s, min(every_s, options.around_every_s), now_s)
         else:
-            fresh = self._due(self._full_s, options.still_every_s, now_s)
+            fresh = self._due(self._full_s, self.rarer * options.still_every_s, now_s)
             fresh = fresh or (self._due(self._full_s, every_s, now_s) and self._changed(known))
         if fresh:
             return "full"
