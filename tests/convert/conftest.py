@@ -43,3 +43,19 @@ def converted(run: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -
     arguments = [str(run), "--out", str(folder / "tiny"), "--calibrate", str(data), "--json", str(result)]
     assert cli.main(arguments) == 0
     return Converted(folder / "tiny", json.loads(result.read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where the bundle would go, in a folder of its own."""
+    (tmp_path / "bundles").mkdir()
+    return tmp_path / "bundles" / "out"
+
+
+def refused(capsys: pytest.CaptureFixture[str], code: int, *arguments: str | Path) -> str:
+    """The one sentence that the command ends with."""
+    assert cli.main([str(argument) for argument in arguments]) == code
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1].startswith("fer-convert: ")
+    assert not any("Traceback" in line for line in told)
+    return told[-1]
