@@ -17,6 +17,7 @@ from fer_edge.clock import Clock
 from fer_edge.config import Settings
 from fer_edge.detectors import FaceDetector
 from fer_edge.detectors.opening import open_detector
+from fer_edge.errors import BundleRefused
 from fer_edge.pipeline import Pipeline, build_pipeline
 from fer_edge.preprocess import WHOLE
 
@@ -32,9 +33,12 @@ def set_process_limits() -> None:
 
 
 def make_classifier(settings: Settings) -> Classifier:
-    """The model, verified."""
+    """The model, verified; raises BundleRefused for one that is not among those that may be used."""
+    bundle = Bundle.open(settings.model)
+    if settings.model_sha256 and bundle.sha256 not in settings.model_sha256:
+        raise BundleRefused(f"{bundle.path} has SHA-256 {bundle.sha256}, which is not among model_sha256")
     return open_classifier(
-        Bundle.open(settings.model),
+        bundle,
         runtime=settings.runtime,
         format_=settings.format,
         precision=settings.precision,

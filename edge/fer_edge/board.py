@@ -36,7 +36,7 @@ OVER_CURRENT_WORDS = {
     "oc2_event_cnt": "average over-current",
     "oc3_event_cnt": "instantaneous over-current",
 }
-"""Counters of the Jetson Orin's `soctherm_oc`, as NVIDIA's platform guide names them."""
+"""Counters of the Jetson Orin's `soctherm_oc`, as its kernel driver names them."""
 THROTTLE_ALERT = "-throttle-alert"
 """Jetson's cooling devices that say which part is slowed down; `hot-surface-alert` slows nothing."""
 CPU_FEATURES = (

@@ -223,7 +223,7 @@ class Capturing:
         live = reader.camera is not None and reader.camera.live
         if not reader.frames:
             self._slot.be_patient(not live)
-        self._picture = self._judge(frame)
+        self._picture = self._judge(frame) if live else None
         if live and self._early(frame):
             return True
         self._given_s = frame.captured_s

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
 from collections.abc import Sequence
 
 from fer_edge import __version__
 from fer_edge.command import guarded
-from fer_edge.commands import models, predict, run
+from fer_edge.commands import cameras, config, doctor, models, predict, run, service
 
-VERBS = (run, predict, models)
+VERBS = (run, predict, cameras, doctor, models, config, service)
 """In the order of --help."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="fer-edge: %(message)s")
+    from fer_edge import journal  # noqa: PLC0415 - keeps --help light
+
+    journal.configure()
     return guarded("fer-edge", lambda: arguments.command(arguments))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fer_edge.errors import FerEdgeError, OutputError
+from fer_edge.errors import FerEdgeError, OutOfMemory, OutputError
 
 STDOUT = "-"
 """The path that stands for standard output."""
@@ -25,6 +25,9 @@ def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted"
     except FerEdgeError as error:
         tell(name, str(error))
         return int(error.exit_code)
+    except MemoryError:
+        tell(name, OutOfMemory.sentence)
+        return int(OutOfMemory.exit_code)
     except KeyboardInterrupt:
         tell(name, interrupted)
         return INTERRUPTED

@@ -51,15 +51,26 @@ class RuntimeUnavailable(FerEdgeError):  # noqa: N818 - a state, read as a sente
 
 
 class CameraLost(FerEdgeError):  # noqa: N818 - a state of the camera, not a programming error
-    """The camera is gone or broke off; opening it again may help."""
+    """The camera is gone or broke off; opening it again may help.
+
+    worth_waiting: whether a daemon that finds this at its start should stay and wait.
+    """
 
     exit_code = ExitCode.TRY_AGAIN
+    worth_waiting = True
 
 
 class CameraBroken(FerEdgeError):  # noqa: N818 - a state of the camera, not a programming error
     """The source cannot work as asked; opening it again will not help."""
 
     exit_code = ExitCode.UNAVAILABLE
+
+
+class OutOfMemory(FerEdgeError):  # noqa: N818 - a state of the process
+    """There is no memory left; a new process may have some."""
+
+    exit_code = ExitCode.TRY_AGAIN
+    sentence = "out of memory"
 
 
 class InferenceFailed(FerEdgeError):  # noqa: N818 - says what happened to the frame

@@ -44,10 +44,15 @@ class EventStream:
 
     def __init__(self, labels: Sequence[str], rate_hz: float) -> None:
         """Start with no face known."""
+        self._period_s = float("inf")
         self._labels = tuple(labels)
-        self._period_s = 1.0 / rate_hz if rate_hz > 0 else float("inf")
+        self.tell_at(rate_hz)
         self._shown: dict[int, str] = {}
         self._told_s: dict[int, float] = {}
+
+    def tell_at(self, rate_hz: float) -> None:
+        """Another rate, from the next frame on."""
+        self._period_s = 1.0 / rate_hz if rate_hz > 0 else float("inf")
 
     def events(self, observation: Observation) -> list[Event]:
         """What to tell of one frame, in order: who left, who came, what changed, what goes on."""

@@ -16,6 +16,10 @@ MOST_FAILURES = 20
 """So many in a row, and a sink that raises is asked no more."""
 
 
+CLOSE_S = 2.5
+"""What a sink is given to end; the network's have two seconds of their own."""
+
+
 class Outputs:
     """Hands every event to every sink, in the order of emission. Thread-safe.
 
@@ -48,12 +52,19 @@ class Outputs:
                     self._try(index, sink, event)
 
     def close(self) -> None:
-        """All of them, whatever one says."""
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except Exception:
-                log.exception("%s does not close", type(sink).__name__)
+        """All of them at once, for each may take its time, and whatever one says."""
+        closing = [threading.Thread(target=self._shut, args=(sink,), daemon=True) for sink in self._sinks]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(CLOSE_S)
+
+    @staticmethod
+    def _shut(sink: Sink) -> None:
+        try:
+            sink.close()
+        except Exception:
+            log.exception("%s does not close", type(sink).__name__)
 
     def _try(self, index: int, sink: Sink, event: Event) -> None:
         try:

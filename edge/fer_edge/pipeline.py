@@ -63,6 +63,12 @@ class Pipeline:
         self._classified_s: dict[int, float] = {}
         self._last_s = -math.inf
 
+    def configure(self, options: PipelineOptions) -> None:
+        """Other options, from the next frame on; tracks go on."""
+        self.options = options
+        self.search.configure(options.search)
+        self.tracker.options, self.smoother.options = options.tracking, options.smoothing
+
     def step(self, frame: Frame) -> Observation:
         """All that is known after this frame; frames come in order, each once.
 

@@ -41,6 +41,11 @@ class Statistics:
         """Time and CPU run from here."""
         self.first_s, self.cpu_first_s = now_s, process_cpu_s()
 
+    def fps(self) -> float | None:
+        """Frames per second since the first; None before the second."""
+        seconds = self.last_s - self.first_s
+        return self.frames / seconds if seconds > 0 else None
+
     def fields(self, dropped: int, lost: int) -> Event:
         """For a `statistics` event; times in seconds and milliseconds."""
         seconds = self.last_s - self.first_s

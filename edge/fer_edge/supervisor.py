@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
+import cv2
+
 from fer_edge.cameras import Camera
 from fer_edge.capturing import Capturing, Change, Judge, Wedged
 from fer_edge.clock import Clock
-from fer_edge.errors import BundleRefused, CameraLost, ExitCode, FerEdgeError, InferenceFailed
+from fer_edge.errors import BundleRefused, CameraLost, ExitCode, FerEdgeError, InferenceFailed, OutOfMemory
 from fer_edge.events import Event, plain
 from fer_edge.health import Health, Status
 from fer_edge.outputs import Outputs
@@ -62,7 +64,7 @@ class Parts:
     open_camera: opens the source, now and again after it was lost. judges: makes what looks at frames for signs of a
     camera that lies. wait: a live source that is not there yet is waited for; otherwise that is an error at once.
     observers: hear of every frame after it was thought about, in the inference thread. statistics_every_s: between
-    `statistics` events; there is one at the end in any case.
+    `statistics` events; there is one at the end in any case. tells_of_faces: whether those say how many there were.
     """
 
     open_camera: Callable[[], Camera]
@@ -78,6 +80,7 @@ class Parts:
     wait: bool = False
     source: str = ""
     statistics_every_s: float = 60.0
+    tells_of_faces: bool = True
 
 
 class Daemon:
@@ -123,6 +126,11 @@ class Daemon:
         self._stopping.set()
         self._wake.set()
 
+    @property
+    def dropped_frames(self) -> int:
+        """Frames that were not thought about because newer ones had come."""
+        return self._slot.dropped
+
     def thinking_for_s(self) -> float:
         """How long the frame that is thought about has taken so far; 0.0 between frames."""
         since_s = self._thinking_since_s
@@ -139,9 +147,11 @@ class Daemon:
         if change is None:
             self.capturing.close(STOP_DEADLINE_S)
             return False
-        if change.kind == "lost" and not self._parts.wait:
-            self.capturing.close(STOP_DEADLINE_S)
-            raise self.capturing.error or CameraLost(change.reason)
+        if change.kind == "lost":
+            error = self.capturing.error or CameraLost(change.reason)
+            if not self._parts.wait or not getattr(error, "worth_waiting", False):
+                self.capturing.close(STOP_DEADLINE_S)
+                raise error
         name = self.capturing.name or self._parts.source
         self._emit(plain("started", self._clock.wall(), source=name, live=self.capturing.live, **started))
         self.statistics.begin(self._clock.monotonic_s())
@@ -158,7 +168,7 @@ class Daemon:
                 self._wake.wait(TICK_S)
                 self._wake.clear()
         except BaseException as error:  # noqa: BLE001 - raised by `run` when all is closed
-            self._failure = self._failure or error
+            self._failure = self._failure or _worded(error)
         finally:
             self._health.stopping()
             self.capturing.close(STOP_DEADLINE_S)
@@ -200,7 +210,7 @@ class Daemon:
         try:
             self._think()
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
-            self._failure = self._failure or error
+            self._failure = self._failure or _worded(error)
         self.stop()
 
     def _think(self) -> None:
@@ -254,6 +264,8 @@ class Daemon:
 
     def _counted(self) -> Event:
         fields = self.statistics.fields(self._slot.dropped, self._parts.outputs.lost)
+        if not self._parts.tells_of_faces:
+            fields = {key: value for key, value in fields.items() if key not in {"faces", "searches"}}
         return plain("statistics", self._clock.wall(), reopened=self.capturing.reopened, **fields)
 
     def _finish(self) -> None:
@@ -261,6 +273,13 @@ class Daemon:
         self._emit(self._counted())
         self._emit(plain("stopped", self._clock.wall(), reason=str(self._failure) if self._failure else "done"))
         self._parts.outputs.close()
+
+
+def _worded(error: BaseException) -> BaseException:
+    """Python and OpenCV each have their own error for want of memory."""
+    if isinstance(error, MemoryError) or (isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem):
+        return OutOfMemory(OutOfMemory.sentence)
+    return error
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

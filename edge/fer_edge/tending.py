@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from fer_edge import journal
 from fer_edge.board import Board, Readings
 from fer_edge.capturing import STALL_AFTER_S, STALL_PERIODS, Capturing
 from fer_edge.clock import Clock
-from fer_edge.governor import Governor, Limits
+from fer_edge.governor import Governor, GovernorSettings, Limits
 from fer_edge.health import Health, Status
 from fer_edge.systemd import Notifier, Progress, Watchdog
 
@@ -32,6 +33,10 @@ class Sparing:
         self._health, self._clock = health, clock
         self._due_s = clock.monotonic_s()
         self.readings = Readings()
+
+    def configure(self, settings: GovernorSettings) -> None:
+        """Other limits, from the next look on; the level stays."""
+        self._governor.settings = settings
 
     def tick(self) -> None:
         """Look, if it is time."""
@@ -92,6 +97,14 @@ class Guarding:
             inference_s=thinking_s or None,
             inference_limit_s=self._limit_s,
         )
+
+
+class Logging:
+    """Lets the log tell the end of a flood."""
+
+    def tick(self) -> None:
+        """See `journal.tick`."""
+        journal.tick()
 
 
 class Telling:

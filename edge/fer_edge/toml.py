@@ -114,16 +114,29 @@ def _value(text: str) -> Any:  # noqa: ANN401 - TOML's types
 def _keys(model: type[BaseModel]) -> set[str]:
     """All key names of a model and of the models in it."""
     found = set(model.model_fields)
-    for info in model.model_fields.values():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            found |= _keys(info.annotation)
+    for name in model.model_fields:
+        inner = _inner(model, name)
+        found |= _keys(inner) if inner else set()
     return found
 
 
+def _inner(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The model of a key that is a table."""
+    kind = model.model_fields[name].annotation if name in model.model_fields else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
 def _suggest(line: str, model: type[BaseModel]) -> str:
-    """Add the nearest key to a line about an unknown one."""
+    """Add the nearest key to a line about an unknown one: of its own table, else of any."""
     where, unknown, _ = line.partition(" is not a known key")
     if not unknown:
         return line
-    near = difflib.get_close_matches(where.rsplit(".", 1)[-1], sorted(_keys(model)), n=1)
-    return f"{line}; did you mean {near[0]}?" if near else line
+    *tables, key = where.split(".")
+    table: type[BaseModel] | None = model
+    for name in tables:
+        table = _inner(table, name) if table else None
+    for keys in (set(table.model_fields) if table else set(), _keys(model)):
+        near = difflib.get_close_matches(key, sorted(keys), n=1)
+        if near:
+            return f"{line}; did you mean {near[0]}?"
+    return line

@@ -116,6 +116,7 @@ def test_motion_jpeg_the_asked_size_and_a_short_queue_are_requested() -> None:
         cv2.CAP_PROP_FRAME_HEIGHT: 720,
         cv2.CAP_PROP_FPS: 15.0,
         cv2.CAP_PROP_BUFFERSIZE: 1,
+        cv2.CAP_PROP_CONVERT_RGB: 0,
     }
     assert next(iter(capture.wanted)) == cv2.CAP_PROP_FOURCC
 

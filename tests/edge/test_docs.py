@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from fer_edge import config, toml
 from fer_edge.config import Settings
 from fer_edge.events import TYPES
+from fer_edge.reload import changed
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -24,26 +26,53 @@ def defaults(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def documented() -> dict[str, str]:
-    """Key to default, as the page's tables have them."""
-    rows = re.findall(
-        r"^\| `([a-z_.]+)` \|(.*)\|$", (DOCS / "configuration.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    return {
-        key: next((cell.strip() for cell in rest.split("|")[:-1] if re.match(r" `[\"0-9]", cell)), "")
-        for key, rest in rows
-    }
+def reference() -> tuple[dict[str, Any], set[str]]:
+    """Key to value as the shipped file sets them, and the keys that stand in it as comments."""
+    found, commented, table = {}, set(), ""
+    for line in config.reference().splitlines():
+        if head := re.match(r"\[([a-z_.]+)\]$", line):
+            table = f"{head[1]}."
+        elif idle := re.match(r"# ([a-z0-9_]+) = ", line):
+            commented.add(table + idle[1])
+        elif key := re.match(r"([a-z0-9_]+) = ", line):
+            found[table + key[1]] = toml.parse(line, "")[key[1]]
+    return found, commented
 
 
-def test_every_key_is_documented_and_no_other() -> None:
-    assert set(documented()) == {key for key, _ in defaults(Settings())}
+def test_every_key_stands_in_the_shipped_file_and_no_other() -> None:
+    found, commented = reference()
+    assert found.keys() | commented == {key for key, _ in defaults(Settings())}
+    assert not found.keys() & commented
 
 
-def test_the_documented_defaults_are_the_real_ones() -> None:
-    said = documented()
-    for key, value in defaults(Settings()):
-        if value is not None:
-            assert said[key] == (f'`"{value}"`' if isinstance(value, str) else f"`{value}`"), key
+def test_the_shipped_file_says_the_real_defaults() -> None:
+    found, _ = reference()
+    real = {key: list(value) if isinstance(value, tuple) else value for key, value in defaults(Settings())}
+    assert found == {key: value for key, value in real.items() if value is not None}
+
+
+def test_the_shipped_file_is_a_good_configuration_and_so_is_each_of_its_comments(tmp_path: Path) -> None:
+    path = tmp_path / "edge.toml"
+    path.write_text(config.reference(), encoding="utf-8")
+    assert config.load(path, {}, []) == Settings()
+    apart = {"url_file", "events"}  # these do not go with others, or are tables' names too
+    lines = [re.sub(r"^# ([a-z_]+ = )", r"\1", line) for line in config.reference().splitlines()]
+    text = "\n".join(f"# {line}" if line.partition(" =")[0] in apart else line for line in lines)
+    path.write_text(text.replace("tls = false", "tls = true"), encoding="utf-8")
+    assert config.load(path, {}, []).mqtt.host == "broker.local"
+
+
+def test_a_services_file_differs_in_two_keys(tmp_path: Path) -> None:
+    path = tmp_path / "edge.toml"
+    path.write_text(config.service_text(), encoding="utf-8")
+    found = config.load(path, {}, [])
+    assert (found.events.path, found.http.listen) == ("/var/lib/fer-edge/events.jsonl", "127.0.0.1:8080")
+    assert changed(found, Settings()) == {"events.path", "http.listen"}
+
+
+def test_the_page_shows_the_shipped_file() -> None:
+    page = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    assert f"```toml\n{config.reference()}```" in page
 
 
 def test_every_event_type_is_documented() -> None:

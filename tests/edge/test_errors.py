@@ -16,6 +16,8 @@ PROMISED = {
     "RuntimeUnavailable": 69,
     "CameraBroken": 69,
     "CameraLost": 75,
+    "InferenceFailed": 75,
+    "OutOfMemory": 75,
     "BundleRefused": 78,
     "ConfigError": 78,
 }

@@ -20,6 +20,8 @@ REFUSED = frozenset(
     {"tensorflow", "keras", "torch", "onnx", "matplotlib", "pandas", "rich", "sklearn"}
     | {"fer_train", "fer_convert", "fer_bench"}
 )
+EXTRAS = frozenset({"aiohttp", "prometheus_client"})
+"""What the page needs and the base install does not bring."""
 
 
 class Refuser(MetaPathFinder):
@@ -47,7 +49,11 @@ def main() -> None:
     package = importlib.import_module("fer_edge")
     found = [info.name for info in pkgutil.walk_packages(package.__path__, "fer_edge.") if "__main__" not in info.name]
     for module in found:
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRAS:
+                raise
 
     from fer_edge.bundle import Bundle  # noqa: PLC0415 - after the refuser
     from fer_edge.classifier import open_classifier  # noqa: PLC0415 - after the refuser

@@ -16,10 +16,10 @@ from support.tiny import tiny_bundle
 from support.tree import PACKAGES, ROOT, name
 from support.without_workstation import REFUSED
 
-ALLOWED = {"fer_edge", "numpy", "cv2", "pydantic", "tomli"}
+ALLOWED = {"fer_edge", "numpy", "cv2", "pydantic", "tomli", "simplejpeg"}
 OPTIONAL = {
     *("ai_edge_litert", "tflite_runtime", "onnxruntime", "openvino"),
-    *("paho", "aiohttp", "prometheus_client", "simplejpeg", "picamera2", "libcamera"),
+    *("paho", "aiohttp", "prometheus_client", "picamera2", "libcamera"),
 }
 """May be imported, but only inside a function, when a person asked for them."""
 ROOMS = {"web": {"aiohttp", "prometheus_client", "multidict", "yarl"}}

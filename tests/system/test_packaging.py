@@ -18,7 +18,7 @@ from support.tree import PACKAGES, ROOT
 
 MAX_WHEEL_BYTES = 8 * 1024 * 1024
 """The code is some 200 kB, the bundle that ships holds two precisions of a net of about a million weights."""
-BASE = {"numpy", "opencv-python-headless", "ai-edge-litert", "pydantic", "tomli"}
+BASE = {"simplejpeg", "numpy", "opencv-python-headless", "ai-edge-litert", "pydantic", "tomli"}
 COMMANDS = {"fer-edge", "fer-train", "fer-convert", "fer-bench"}
 PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".mp4", ".avi", ".csv", ".npz", ".xz"}
 
@@ -80,6 +80,8 @@ def test_it_holds_every_recipe(names: set[str]) -> None:
 
 def test_it_holds_the_bundle_that_ships(names: set[str]) -> None:
     assert f"fer_edge/bundles/{DEFAULT}/bundle.json" in names
+    assert "fer_edge/reference.toml" in names
+    assert {f"fer_edge/web/page/{name}" for name in ("index.html", "page.css", "page.js")} <= names
     root = PACKAGES["fer_edge"]
     assert {f"fer_edge/{path.relative_to(root)}" for path in (root / "bundles").rglob("*") if path.is_file()} <= names
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import stat
 from pathlib import Path
 
 from fer_edge.cameras import Camera
+from fer_edge.cameras.checked import checked
 from fer_edge.cameras.demo import DemoCamera
+from fer_edge.cameras.fault import open_fault
 from fer_edge.cameras.files import CLIP_SUFFIXES, PICTURE_SUFFIXES, open_folder, open_picture
+from fer_edge.cameras.gstreamer import open_csi
 from fer_edge.cameras.header import looks_like_picture
+from fer_edge.cameras.picam import attached, installed, open_picam
 from fer_edge.cameras.stream import SCHEMES, masked, open_stream
 from fer_edge.cameras.v4l2 import CameraOptions, open_first, open_v4l2
 from fer_edge.cameras.video import open_clip
 from fer_edge.clock import Clock, SystemClock
 from fer_edge.errors import FerEdgeError, InputError, UsageError
 
+log = logging.getLogger(__name__)
+
 ALLOWED = (
-    "auto, demo, a camera number such as 0, v4l2:/dev/video0, rtsp://... or http://..., a clip, a picture or a folder"
+    "auto, demo, a camera number such as 0, v4l2:/dev/video0, picamera2[:N], csi[:N], rtsp://... or http://..., "
+    "a clip, a picture or a folder, or fault:SOURCE?SCRIPT"
 )
-ABSENT = {"picamera2": "the Pi's camera module by picamera2", "csi": "a Jetson's CSI camera"}
-"""Words that people will try, and what they stand for: not in this version."""
+BOARD = re.compile(r"(?P<kind>picamera2|csi)(?::(?P<number>[0-9]{1,2}))?", re.ASCII)
+FAULT = "fault:"
 DEVICE = re.compile(r"(?:v4l2:)?(?:(?P<number>[0-9]{1,3})|(?P<path>/dev/(?:video[0-9]{1,3}|v4l/.+)))", re.ASCII)
 SNIFFED_BYTES = 16
 
@@ -30,21 +38,48 @@ def open_camera(
 ) -> Camera:
     """Open what `--source` names.
 
-    pace: deliver clips, pictures and `demo` in real time. options: what to ask of a V4L2 camera.
+    pace: deliver clips, pictures and `demo` in real time. options: what to ask of a camera. Live cameras come out as a
+    `CheckedCamera`, which leaves out what cannot be a new picture.
     Raises UsageError for a word that cannot be a source, InputError for a file that is missing or unreadable,
-    CameraLost (worth another try) or CameraBroken for a camera, stream or clip that cannot be used.
+    CameraLost (worth another try) or CameraBroken for a camera, stream or clip that cannot be used, RuntimeUnavailable
+    when what reads the camera is not installed.
     """
     clock = clock or SystemClock()
-    device = DEVICE.fullmatch(source)
+    if source.startswith(FAULT):
+        camera: Camera = open_fault(
+            source[len(FAULT) :], clock, lambda inside: _open(inside, clock, pace=False, options=options)
+        )
+    else:
+        camera = _open(source, clock, pace=pace, options=options)
+    return checked(camera, clock)
+
+
+def _open(source: str, clock: Clock, *, pace: bool, options: CameraOptions | None) -> Camera:
+    device, board = DEVICE.fullmatch(source), BOARD.fullmatch(source)
     if source == "auto":
-        return open_first(clock, options)
+        return _open_auto(clock, options)
     if source == "demo":
         return DemoCamera(clock, pace=pace)
     if device:
         return open_v4l2(Path(device["path"] or f"/dev/video{device['number']}"), clock, options)
+    if board:
+        opener = open_picam if board["kind"] == "picamera2" else open_csi
+        return opener(int(board["number"] or 0), clock, options)
     if source.partition(":")[0].lower() in SCHEMES and ":" in source:
         return open_stream(source, clock)
     return _open_path(source, clock, pace, options)
+
+
+def _open_auto(clock: Clock, options: CameraOptions | None) -> Camera:
+    """The Pi's own camera module where there is one, else the first V4L2 camera that gives a picture."""
+    if installed():
+        try:
+            own = [camera for camera in attached() if not camera.usb]
+            if own:
+                return open_picam(own[0].number, clock, options)
+        except FerEdgeError as error:
+            log.warning("%s; looking for another camera", error)
+    return open_first(clock, options)
 
 
 def _open_path(source: str, clock: Clock, pace: bool, options: CameraOptions | None) -> Camera:
@@ -65,11 +100,8 @@ def _open_path(source: str, clock: Clock, pace: bool, options: CameraOptions | N
 
 def _absent(source: str, error: OSError | ValueError) -> FerEdgeError:
     """The error for a word that is nothing on this machine."""
-    kind = source.partition(":")[0]
     if isinstance(error, PermissionError):
         return InputError(f"no permission to read {source}")
-    if kind in ABSENT:
-        return UsageError(f"source {source!r}: this version cannot read {ABSENT[kind]}; it reads {ALLOWED}")
     if isinstance(error, OSError) and "://" not in source and ("/" in source or Path(source).suffix):
         return InputError(f"no such file: {source}")
     return UsageError(

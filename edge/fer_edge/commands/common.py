@@ -24,6 +24,7 @@ FLAGS = {
     "detector_weights": "detector.weights",
     "events": "events.path",
     "rate": "events.rate",
+    "http": "http.listen",
     "pace": "camera.pace",
 }
 """Flag to key."""

@@ -84,6 +84,11 @@ class Search:
         self.rarer = 1.0
         """Full searches come so many times as rarely as the options say: what a hot board is spared."""
 
+    def configure(self, options: SearchOptions) -> None:
+        """Other options, from the next look on."""
+        self.options = options
+        self._closeups = Closeups(self.detector, options.face_px, options.tile_px)
+
     def step(self, image: Image, known: Sequence[Box], now_s: float) -> Found:
         """Look at the next frame as the schedule says.
 
