@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -20,6 +21,9 @@ from fer_train.backend import hushed
 CONVERSION = "conversion.json"
 FOLDER_MODE = 0o755
 FILE_MODE = 0o644
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+"""As in linux/fcntl.h and linux/fs.h."""
 
 
 def check_target(out: Path, *, force: bool) -> None:
@@ -93,9 +97,12 @@ def _prove(folder: Path) -> None:
 
 
 def _place(folder: Path, out: Path) -> None:
-    """Rename; an old bundle steps aside first and comes back if that fails."""
+    """Rename; an old bundle changes places in one step, or steps aside first and comes back if that fails."""
     if not out.exists():
         folder.rename(out)
+        _sync(out.parent)
+        return
+    if _exchanged(folder, out):  # what was old now lies in `folder`, and is removed with it
         _sync(out.parent)
         return
     with _beside(out) as aside:
@@ -108,6 +115,15 @@ def _place(folder: Path, out: Path) -> None:
                 old.rename(out)
             raise
         _sync(out.parent)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step, renameat2(2); False where kernel or file system do not know how."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    paths = (AT_FDCWD, os.fsencode(one.absolute()), AT_FDCWD, os.fsencode(other.absolute()))
+    return int(libc.renameat2(*paths, RENAME_EXCHANGE)) == 0
 
 
 def _sync(folder: Path) -> None:

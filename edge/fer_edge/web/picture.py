@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 JPEG = "image/jpeg"
 BOUNDARY = "picture"
+LOOKS = 4
+"""Per period of the pictures: how often it is looked for a new frame while there is none."""
 MJPEG = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
@@ -94,23 +96,26 @@ class Pictures:
 
     async def stream(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Picture after picture, each the newest when the client is ready for it, until there is none to show."""
-        last = b""
+        loop, last = asyncio.get_running_loop(), b""
+        due_s = loop.time()
         self.watchers += 1
         try:
             while not self._stopped.is_set() and (data := await self.newest()) is not None:
-                if data is not last:
-                    head = f"--{BOUNDARY}\r\nContent-Type: {JPEG}\r\nContent-Length: {len(data)}\r\n\r\n"
-                    await response.write(head.encode() + data + b"\r\n")
-                    await request.writer.drain()
-                    last = data
-                await self._pause()
+                if data is last:
+                    await self._pause(self._period_s / LOOKS)
+                    continue
+                head = f"--{BOUNDARY}\r\nContent-Type: {JPEG}\r\nContent-Length: {len(data)}\r\n\r\n"
+                await response.write(head.encode() + data + b"\r\n")
+                await request.writer.drain()
+                last, due_s = data, max(due_s + self._period_s, loop.time())
+                await self._pause(due_s - loop.time())
             await response.write(f"--{BOUNDARY}--\r\n".encode())
         finally:
             self.watchers -= 1
 
-    async def _pause(self) -> None:
+    async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._stopped.wait(), self._period_s)
+            await asyncio.wait_for(self._stopped.wait(), seconds)
         except asyncio.TimeoutError:
             return
 
