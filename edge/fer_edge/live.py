@@ -138,14 +138,14 @@ class Live:
         self,
         *,
         temperature_c: float | None = None,
-        throttled: Sequence[str] = (),
+        throttled: Sequence[str] | None = None,
         memory_available_bytes: int | None = None,
     ) -> None:
         """The board's newest readings; None where it does not tell. throttled: what holds it back, in words."""
         with self._lock:
             self._board = {
                 "temperature_c": temperature_c,
-                "throttled": list(throttled),
+                "throttled": None if throttled is None else list(throttled),
                 "memory_available_bytes": memory_available_bytes,
             }
 

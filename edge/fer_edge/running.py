@@ -12,6 +12,7 @@ from fer_edge import __version__, assembly
 from fer_edge.board import Board
 from fer_edge.cameras import Camera
 from fer_edge.cameras.checked import Frozen
+from fer_edge.cameras.stream import masked
 from fer_edge.classifier import Classifier
 from fer_edge.clock import SystemClock
 from fer_edge.config import Settings
@@ -148,7 +149,7 @@ class Running:
             tenders=self._tenders,
             max_frames=settings.max_frames,
             wait=self._notifier.listening if waits is None else waits,
-            source=settings.source,
+            source=masked(settings.source) if "://" in settings.source else settings.source,
             statistics_every_s=settings.events.statistics_every_s,
             tells_of_faces=settings.privacy.mode != "aggregate",
         )
@@ -215,7 +216,7 @@ class Running:
         if self._preview is not None and not status.ready:
             self._preview.withdraw()
         if self._live is not None:
-            throttled = readings.throttling.now if readings.throttling else ()
+            throttled = readings.throttling.now if readings.throttling else None
             self._live.board(
                 temperature_c=readings.temperature_c,
                 throttled=throttled,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,15 @@ def test_a_services_file_differs_in_two_keys(tmp_path: Path) -> None:
 def test_the_page_shows_the_shipped_file() -> None:
     page = (DOCS / "configuration.md").read_text(encoding="utf-8")
     assert f"```toml\n{config.reference()}```" in page
+
+
+def test_every_limit_on_the_page_is_the_real_one() -> None:
+    page = (DOCS / "limits.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z.]+)\.([A-Z_]+)` \| ([0-9.]+) \|", page, re.MULTILINE)
+    assert len(rows) > 20
+    for module, name, value in rows:
+        found = getattr(importlib.import_module(f"fer_edge.{module}"), name)
+        assert found == float(value), f"{module}.{name} is {found}"
 
 
 def test_every_event_type_is_documented() -> None:

@@ -177,6 +177,8 @@ def test_the_board_is_told_as_it_was_read() -> None:
     scene.live.board(temperature_c=61.5, throttled=["under-voltage"], memory_available_bytes=5)
     board = {"temperature_c": 61.5, "throttled": ["under-voltage"], "memory_available_bytes": 5}
     assert scene.now()["board"] == board
+    scene.live.board()
+    assert scene.now()["board"] == dict.fromkeys(board)
 
 
 def test_a_snapshot_is_json_and_says_its_version() -> None:

@@ -117,10 +117,9 @@ def _board(board: dict[str, Any]) -> Iterator[Metric]:
         yield _gauge("temperature_celsius", "The board's own temperature.", board["temperature_c"])
     if board.get("memory_available_bytes") is not None:
         yield _gauge("memory_available_bytes", "Memory that the board has left.", board["memory_available_bytes"])
-    reasons = dict.fromkeys(board.get("throttled", ()), 1.0)
-    yield _labelled(
-        GaugeMetricFamily(PREFIX + "throttled", "1 for each thing that holds the board back."), "reason", reasons
-    )
+    if board.get("throttled") is not None:
+        family = GaugeMetricFamily(PREFIX + "throttled", "1 for each thing that holds the board back.")
+        yield _labelled(family, "reason", dict.fromkeys(board["throttled"], 1.0))
 
 
 def _faces(snapshot: dict[str, Any]) -> Iterator[Metric]:

@@ -84,7 +84,11 @@ def _face() -> Schema:
 
 def _board() -> Schema:
     return _object(
-        {"temperature_c": _or_null(NUMBER), "throttled": _list(TEXT), "memory_available_bytes": _or_null(COUNT)}
+        {
+            "temperature_c": _or_null(NUMBER),
+            "throttled": _or_null(_list(TEXT)),
+            "memory_available_bytes": _or_null(COUNT),
+        }
     )
 
 

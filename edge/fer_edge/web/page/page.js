@@ -249,12 +249,12 @@ function showSpeed() {
 
 function showBoard() {
   const board = state.board || {};
-  const throttled = board.throttled || [];
+  const throttled = board.throttled ? board.throttled.join(", ") || "nothing" : "not told";
   const memory = board.memory_available_bytes;
   const celsius = board.temperature_c;
   terms($("board"), [
     ["Temperature", typeof celsius === "number" ? `${celsius.toFixed(1)} °C` : "not told"],
-    ["Held back by", throttled.join(", ") || "nothing", throttled.length ? "warn" : ""],
+    ["Held back by", throttled, board.throttled && board.throttled.length ? "warn" : ""],
     ["Free memory", typeof memory === "number" ? `${Math.round(memory / 1048576).toLocaleString()} MiB` : "not told"],
   ]);
 }
