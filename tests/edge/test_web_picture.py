@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import struct
 from datetime import datetime, timezone
 from http.client import HTTPResponse
 from types import SimpleNamespace
@@ -163,6 +166,17 @@ def test_a_stream_gives_picture_after_picture_and_ends_when_the_camera_is_lost()
             while part(response):
                 pass
         assert response.read() == b""
+
+
+def test_clients_that_go_in_the_middle_are_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(pictures=True, picture_fps=30.0) as served, Paced(lambda: served.step(face()), fps=60.0):
+        served.step(face())
+        for i in range(12):
+            with served.connect(f"127.0.0.{2 + i}") as client:
+                client.sendall(request("GET", "/stream.mjpeg", {"Host": "localhost"}))
+                assert client.recv(15) == b"HTTP/1.1 200 OK"
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_missing_encoder_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,7 +175,7 @@ class Connection(web.RequestHandler):
         del message
         if status == 400:
             self._doors.malformed += 1
-        else:
+        elif not isinstance(exc, ConnectionError):  # which is a client that went in the middle
             log.error("a request failed: %s", request.path, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has already begun")
