@@ -16,7 +16,7 @@ VERBS = (run, predict, cameras, doctor, models, config, service)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     arguments = _parser().parse_args(argv)
-    from fer_edge import journal  # noqa: PLC0415 - keeps --help light
+    from fer_edge.system import journal  # noqa: PLC0415 - keeps --help light
 
     journal.configure()
     return guarded("fer-edge", lambda: arguments.command(arguments))

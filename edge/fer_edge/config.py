@@ -15,11 +15,11 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from fer_edge import toml
 from fer_edge.errors import ConfigError, InputError
-from fer_edge.governor import GovernorSettings
 from fer_edge.pipeline import PipelineOptions
 from fer_edge.privacy import PrivacySettings
 from fer_edge.sinks.settings import MqttSettings, RotationSettings, WebhookSettings
 from fer_edge.strict import StrictModel
+from fer_edge.system.governor import GovernorSettings
 from fer_edge.web.settings import HttpSettings
 
 REFERENCE = "reference.toml"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge import board as module
-from fer_edge.board import Board, Readings, Throttling
+from fer_edge.system import board as module
+from fer_edge.system.board import Board, Readings, Throttling
 from support.boards import THROTTLED, jetson, lay, program, raspberry_pi, vcgencmd
 
 

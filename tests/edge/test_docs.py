@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from fer_edge import config, toml
 from fer_edge.config import Settings
+from fer_edge.daemon.reload import changed
 from fer_edge.events import TYPES
-from fer_edge.reload import changed
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from fer_edge import doctor
-from fer_edge.board import Board, Disk, Readings, Throttling
 from fer_edge.doctor import Finding, Options
 from fer_edge.doctor.finding import Level
 from fer_edge.doctor.installed import extra_findings, permission_findings, service_finding, service_findings
@@ -28,7 +27,8 @@ from fer_edge.doctor.machine import (
     throttling_finding,
 )
 from fer_edge.errors import ExitCode
-from fer_edge.service import ServiceStatus, System
+from fer_edge.system.board import Board, Disk, Readings, Throttling
+from fer_edge.system.service import ServiceStatus, System
 from support.boards import lay, program, raspberry_pi
 from support.tiny import tiny_bundle
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fer_edge.board import Readings, Throttling
-from fer_edge.governor import LEVELS, Governor, GovernorSettings, Limits
+from fer_edge.system.board import Readings, Throttling
+from fer_edge.system.governor import LEVELS, Governor, GovernorSettings, Limits
 
 COOL = Readings(temperature_c=50.0, throttling=Throttling((), ()))
 BETWEEN = Readings(temperature_c=78.0, throttling=Throttling((), ()))

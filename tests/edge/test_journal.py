@@ -13,7 +13,7 @@ from typing import TextIO
 
 import pytest
 
-from fer_edge.journal import MAX_KINDS, MAX_VARIANTS, LimitedHandler, configure, under_journal
+from fer_edge.system.journal import MAX_KINDS, MAX_VARIANTS, LimitedHandler, configure, under_journal
 from support.clocks import StillClock
 
 log = logging.getLogger("fer_edge.test_journal")

@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from fer_edge.config import Settings, load
+from fer_edge.daemon.reload import Reloading, changed
 from fer_edge.errors import ConfigError
 from fer_edge.health import Health
-from fer_edge.reload import Reloading, changed
 
 
 class Asked:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.errors import ConfigError, ExitCode
-from fer_edge.secrets import MAX_SECRET_BYTES, Secret, read_secret
+from fer_edge.system.secrets import MAX_SECRET_BYTES, Secret, read_secret
 
 
 def written(path: Path, data: bytes, mode: int = 0o600) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import FerEdgeError, InputError, OutputError, RuntimeUnavailable, UsageError
-from fer_edge.service import (
+from fer_edge.system.service import (
     UNIT,
     UNIT_FOLDER,
     Options,
@@ -227,7 +227,7 @@ def test_an_old_unit_survives_a_write_that_fails(tmp_path: Path, monkeypatch: py
     def full(_: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("fer_edge.service.os.fsync", full)
+    monkeypatch.setattr("fer_edge.system.service.os.fsync", full)
     with pytest.raises(OutputError, match="No space left on device"):
         install(options(), system)
     assert [path.read_text() for path in (tmp_path / UNIT_FOLDER).iterdir()] == ["old"]

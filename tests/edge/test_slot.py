@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from fer_edge.slot import Slot
+from fer_edge.daemon.slot import Slot
 
 
 def test_the_newest_item_wins_and_the_loss_is_counted() -> None:

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from fer_edge import capturing
+from fer_edge.daemon import capturing
 from fer_edge.errors import CameraBroken, CameraLost, ExitCode
 from fer_edge.types import Frame
 from support.daemons import OneFace, ScriptedCamera, daemon

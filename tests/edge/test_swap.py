@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge import swap
 from fer_edge.bundle import MANIFEST, Bundle
 from fer_edge.classifier import Classifier, open_classifier
+from fer_edge.daemon import swap
 from fer_edge.detectors.whole import Whole
 from fer_edge.errors import InferenceFailed
 from fer_edge.events import Event

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.systemd import MAX_STATUS_CHARS, Notifier, Progress, Watchdog, watchdog_period_s
+from fer_edge.system.systemd import MAX_STATUS_CHARS, Notifier, Progress, Watchdog, watchdog_period_s
 from support.clocks import StillClock
 
 WAIT_S = 10.0
@@ -85,7 +85,7 @@ def test_a_socket_that_went_away_is_said_once_and_not_raised(
 def test_a_systemd_that_does_not_read_holds_nobody_up_for_ever(
     systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fer_edge.systemd.SEND_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("fer_edge.system.systemd.SEND_TIMEOUT_S", 0.05)
     tell = notifier(systemd)
     over = threading.Event()
 

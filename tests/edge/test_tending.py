@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.board import Readings
-from fer_edge.capturing import Capturing
-from fer_edge.governor import Governor, GovernorSettings, Limits
+from fer_edge.daemon.capturing import Capturing
+from fer_edge.daemon.slot import Slot
+from fer_edge.daemon.tending import Guarding, Sparing, Telling
 from fer_edge.health import Health
-from fer_edge.slot import Slot
-from fer_edge.systemd import Notifier, Watchdog
-from fer_edge.tending import Guarding, Sparing, Telling
+from fer_edge.system.board import Readings
+from fer_edge.system.governor import Governor, GovernorSettings, Limits
+from fer_edge.system.systemd import Notifier, Watchdog
 from fer_edge.types import Frame
 from support.clocks import StillClock
 from support.daemons import PATIENCE_S, Hang, ScriptedCamera, opener

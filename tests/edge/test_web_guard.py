@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.secrets import Secret
+from fer_edge.system.secrets import Secret
 from fer_edge.web.guard import Asked, Failures, Guard, cookie_of, host_of, network_of
 from fer_edge.web.limits import FAILURES_S, MAX_BODY_BYTES, MAX_FAILURES, MAX_HEADER_BYTES, MAX_REMEMBERED
 from support.clocks import StillClock

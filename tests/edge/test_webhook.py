@@ -19,12 +19,12 @@ from fer_edge.clock import SystemClock
 from fer_edge.errors import ConfigError, ExitCode
 from fer_edge.events import Event, plain
 from fer_edge.health import Health
-from fer_edge.secrets import Secret
 from fer_edge.sinks import Sink
 from fer_edge.sinks.outbox import Backoff
 from fer_edge.sinks.settings import WebhookSettings, split_url
 from fer_edge.sinks.webhook import Receiver, Webhook, open_webhook
 from fer_edge.strict import problems
+from fer_edge.system.secrets import Secret
 from support.brokers import PATIENCE_S, ScriptedBroker, certificates, expression, refused_port, silent, until
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from fer_edge import capturing
-from fer_edge.capturing import Capturing, Change
+from fer_edge.daemon import capturing
+from fer_edge.daemon.capturing import Capturing, Change
+from fer_edge.daemon.slot import Slot
 from fer_edge.errors import CameraBroken, CameraLost
 from fer_edge.health import Health
-from fer_edge.slot import Slot
 from fer_edge.types import Frame
 from support.clocks import StillClock
 from support.daemons import PATIENCE_S, ScriptedCamera, daemon, opener

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from fer_edge import capturing
-from fer_edge.capturing import Capturing, Change, Wedged
+from fer_edge.daemon import capturing
+from fer_edge.daemon.capturing import Capturing, Change, Wedged
+from fer_edge.daemon.slot import Slot
 from fer_edge.errors import ExitCode
 from fer_edge.health import Health
-from fer_edge.slot import Slot
 from fer_edge.types import Frame
 from support.clocks import StillClock
 from support.daemons import PATIENCE_S, Hang, ScriptedCamera, opener
@@ -19,7 +19,7 @@ from support.daemons import PATIENCE_S, Hang, ScriptedCamera, opener
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from fer_edge import capturing
+from fer_edge.daemon import capturing
 from fer_edge.clock import SystemClock
 from fer_edge.command import guarded
 from support.daemons import Hang, ScriptedCamera, daemon

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from fer_edge.journal import LimitedHandler
+from fer_edge.system.journal import LimitedHandler
 from support.clocks import StillClock
 
 FRAMES = 10_000

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from fer_edge.clock import SystemClock
 from fer_edge.errors import ConfigError
 from fer_edge.health import Health
-from fer_edge.secrets import read_secret
 from fer_edge.sinks import mqtt
 from fer_edge.sinks.homeassistant import About
 from fer_edge.sinks.mqtt import open_mqtt
 from fer_edge.sinks.outbox import OutboxSink
 from fer_edge.sinks.settings import MqttSettings, WebhookSettings
 from fer_edge.sinks.webhook import open_webhook
+from fer_edge.system.secrets import read_secret
 from support.brokers import Script, ScriptedBroker, answers, expression, refuses, resets, until
 
 FAILURES: dict[str, Script] = {

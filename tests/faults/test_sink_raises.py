@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fer_edge.daemon.outputs import MOST_FAILURES, Outputs
 from fer_edge.events import Event
 from fer_edge.health import Health
-from fer_edge.outputs import MOST_FAILURES, Outputs
 from support.daemons import Kept, ScriptedCamera, daemon
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.board import Board, Throttling
-from fer_edge.governor import Governor, Limits
+from fer_edge.system.board import Board, Throttling
+from fer_edge.system.governor import Governor, Limits
 from support.boards import ZONE, lay, raspberry_pi, vcgencmd
 
 BITS = {

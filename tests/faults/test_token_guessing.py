@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from fer_edge.secrets import Secret
+from fer_edge.system.secrets import Secret
 from fer_edge.web.guard import Asked, Guard
 from fer_edge.web.limits import FAILURES_S, MAX_FAILURES
 from support.clocks import StillClock
@@ -76,7 +76,7 @@ def test_tokens_are_compared_in_a_time_that_tells_nothing(monkeypatch: pytest.Mo
         compared.append((one, other))
         return one == other
 
-    monkeypatch.setattr("fer_edge.secrets.hmac.compare_digest", compare)
+    monkeypatch.setattr("fer_edge.system.secrets.hmac.compare_digest", compare)
     guard = Guard((), Secret(TOKEN), StillClock())
     for given in ("", "c", TOKEN[:-1], TOKEN):
         asked = Asked("GET", "/", ["localhost"], "127.0.0.1", authorizations=[f"Bearer {given}"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import ExitCode
-from fer_edge.service import UNIT, UNIT_FOLDER, Options, unit_files
+from fer_edge.system.service import UNIT, UNIT_FOLDER, Options, unit_files
 
 
 def sections(text: str) -> dict[str, list[str]]:

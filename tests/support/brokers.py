@@ -19,11 +19,11 @@ import pytest
 from fer_edge.clock import Clock, SystemClock
 from fer_edge.events import Event, plain
 from fer_edge.health import Health
-from fer_edge.secrets import Secret
 from fer_edge.sinks.homeassistant import About
 from fer_edge.sinks.mqtt import Access, Mqtt, _tls
 from fer_edge.sinks.outbox import Backoff
 from fer_edge.sinks.settings import MqttSettings
+from fer_edge.system.secrets import Secret
 from support.clocks import WALL
 
 PATIENCE_S = 20.0

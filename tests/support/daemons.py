@@ -11,10 +11,10 @@ import numpy as np
 
 from fer_edge.cameras import Camera
 from fer_edge.clock import Clock
+from fer_edge.daemon.outputs import Outputs
+from fer_edge.daemon.supervisor import Daemon, Parts
 from fer_edge.events import Event, EventStream
 from fer_edge.health import Health
-from fer_edge.outputs import Outputs
-from fer_edge.supervisor import Daemon, Parts
 from fer_edge.types import Box, Expression, Frame, Observation, TrackedFace
 from support.clocks import StillClock
 

@@ -39,7 +39,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch until the source ends or a signal comes."""
-    from fer_edge.running import Running  # noqa: PLC0415 - keeps --help light
+    from fer_edge.daemon.running import Running  # noqa: PLC0415 - keeps --help light
 
     again = (lambda: settings(arguments)) if arguments.config else None
     return Running(settings(arguments), again).run()

@@ -39,8 +39,9 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
 
 
 def _install(arguments: argparse.Namespace) -> int:
-    from fer_edge import config, service  # noqa: PLC0415 - keeps --help light
-    from fer_edge.board import Board  # noqa: PLC0415
+    from fer_edge import config  # noqa: PLC0415 - keeps --help light
+    from fer_edge.system import service  # noqa: PLC0415 - keeps --help light
+    from fer_edge.system.board import Board  # noqa: PLC0415
 
     system = _system(arguments.root)
     options = service.Options(
@@ -59,13 +60,13 @@ def _install(arguments: argparse.Namespace) -> int:
 
 
 def _uninstall(arguments: argparse.Namespace) -> int:
-    from fer_edge import service  # noqa: PLC0415 - keeps --help light
+    from fer_edge.system import service  # noqa: PLC0415 - keeps --help light
 
     return _say(service.uninstall(_system(arguments.root)))
 
 
 def _status(_: argparse.Namespace) -> int:
-    from fer_edge import service  # noqa: PLC0415 - keeps --help light
+    from fer_edge.system import service  # noqa: PLC0415 - keeps --help light
 
     found = service.status()
     _say([found.words])
@@ -73,7 +74,7 @@ def _status(_: argparse.Namespace) -> int:
 
 
 def _system(root: Path | None) -> Any:  # noqa: ANN401 - a service.System, imported late
-    from fer_edge import service  # noqa: PLC0415 - keeps --help light
+    from fer_edge.system import service  # noqa: PLC0415 - keeps --help light
 
     return service.System() if root is None else service.System(root=root, systemctl=None)
 

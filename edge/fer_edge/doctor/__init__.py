@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fer_edge.board import Board
 from fer_edge.doctor.cameras import camera_findings, picamera2_findings
 from fer_edge.doctor.engines import engine_findings, library_findings
 from fer_edge.doctor.finding import Finding, Level
@@ -17,7 +16,8 @@ from fer_edge.doctor.installed import extra_findings, permission_findings, servi
 from fer_edge.doctor.machine import machine_findings
 from fer_edge.doctor.report import document, exit_code, text
 from fer_edge.errors import first_line
-from fer_edge.service import System
+from fer_edge.system.board import Board
+from fer_edge.system.service import System
 
 __all__ = ["Finding", "Level", "Options", "document", "exit_code", "findings", "text"]
 

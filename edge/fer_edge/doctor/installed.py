@@ -11,7 +11,7 @@ from pathlib import Path
 from fer_edge.doctor.cameras import device_names
 from fer_edge.doctor.finding import Finding
 from fer_edge.errors import ExitCode, FerEdgeError
-from fer_edge.service import CONFIG, ServiceStatus, System, status
+from fer_edge.system.service import CONFIG, ServiceStatus, System, status
 
 EXTRAS = {
     "mqtt": ("paho.mqtt",),

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fer_edge.board import Board, Disk, Facts, Readings, Throttling
 from fer_edge.doctor.finding import Finding
+from fer_edge.system.board import Board, Disk, Facts, Readings, Throttling
 
 MIB = 1024 * 1024
 MEMORY_LOW_MIB, MEMORY_SHORT_MIB = 256, 128

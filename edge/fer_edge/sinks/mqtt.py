@@ -20,10 +20,10 @@ from fer_edge.clock import Clock
 from fer_edge.errors import ConfigError, RuntimeUnavailable, first_line
 from fer_edge.events import SCHEMA_VERSION, Event, stamp
 from fer_edge.health import Health, Status
-from fer_edge.secrets import Secret, read_secret
 from fer_edge.sinks.homeassistant import OFFLINE, ONLINE, About, availability_topic, discovery, state_topic
 from fer_edge.sinks.outbox import Backoff, OutboxSink, Undelivered, as_json
 from fer_edge.sinks.settings import MqttSettings
+from fer_edge.system.secrets import Secret, read_secret
 
 PART = "mqtt"
 WINDOW = 20

@@ -16,9 +16,9 @@ from fer_edge.clock import Clock
 from fer_edge.errors import ConfigError, first_line
 from fer_edge.events import Event
 from fer_edge.health import Health
-from fer_edge.secrets import Secret, read_secret
 from fer_edge.sinks.outbox import Backoff, OutboxSink, Undelivered, as_json
 from fer_edge.sinks.settings import WebhookSettings, split_url
+from fer_edge.system.secrets import Secret, read_secret
 
 PART = "webhook"
 REST_S = 3600.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fer_edge.clock import Clock
-from fer_edge.secrets import Secret
+from fer_edge.system.secrets import Secret
 from fer_edge.web.limits import FAILURES_S, MAX_BODY_BYTES, MAX_FAILURES, MAX_HEADER_BYTES, MAX_REMEMBERED
 from fer_edge.web.settings import NAME
 

@@ -14,7 +14,7 @@ from fer_edge.clock import Clock
 from fer_edge.errors import ConfigError, OutputError
 from fer_edge.health import Health
 from fer_edge.live import Live
-from fer_edge.secrets import Secret
+from fer_edge.system.secrets import Secret
 from fer_edge.web import limits
 from fer_edge.web.connections import Doors, Server
 from fer_edge.web.guard import Guard

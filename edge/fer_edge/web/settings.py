@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from fer_edge.errors import ConfigError
-from fer_edge.secrets import Secret, read_secret
 from fer_edge.strict import StrictModel
+from fer_edge.system.secrets import Secret, read_secret
 from fer_edge.web.limits import MAX_TOKEN_CHARS, MIN_TOKEN_CHARS
 
 LOOPBACK = ("127.0.0.1", "::1")

@@ -9,26 +9,26 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from fer_edge import __version__, assembly
-from fer_edge.board import Board
 from fer_edge.cameras import Camera
 from fer_edge.cameras.checked import Frozen
 from fer_edge.cameras.stream import masked
 from fer_edge.classifier import Classifier
 from fer_edge.clock import SystemClock
 from fer_edge.config import Settings
+from fer_edge.daemon.outputs import Outputs
+from fer_edge.daemon.reload import Apply, Reloading
+from fer_edge.daemon.supervisor import INFERENCE_LIMIT_S, Daemon, Parts, Tender
+from fer_edge.daemon.swap import Swapping
+from fer_edge.daemon.tending import Guarding, Logging, Sparing, Telling
 from fer_edge.errors import ExitCode
 from fer_edge.events import UNCERTAIN, EventStream
-from fer_edge.governor import Governor, Limits
 from fer_edge.health import Health
-from fer_edge.outputs import Outputs
 from fer_edge.privacy import Aggregate
-from fer_edge.reload import Apply, Reloading
 from fer_edge.sinks import Sink
 from fer_edge.sinks.jsonl import JsonLines
-from fer_edge.supervisor import INFERENCE_LIMIT_S, Daemon, Parts, Tender
-from fer_edge.swap import Swapping
-from fer_edge.systemd import Notifier, Watchdog, watchdog_period_s
-from fer_edge.tending import Guarding, Logging, Sparing, Telling
+from fer_edge.system.board import Board
+from fer_edge.system.governor import Governor, Limits
+from fer_edge.system.systemd import Notifier, Watchdog, watchdog_period_s
 from fer_edge.types import Frame, Observation
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from fer_edge.board import Readings
 from fer_edge.strict import StrictModel
+from fer_edge.system.board import Readings
 
 LEVELS = 4
 """full, slower face search, lower frame rate, lighter precision; each keeps what the ones before it took away."""

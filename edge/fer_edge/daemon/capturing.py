@@ -16,9 +16,9 @@ from typing import Literal
 
 from fer_edge.cameras import Camera
 from fer_edge.clock import Clock
+from fer_edge.daemon.slot import Slot
 from fer_edge.errors import CameraLost, ExitCode, FerEdgeError
 from fer_edge.health import Health
-from fer_edge.slot import Slot
 from fer_edge.types import Frame
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fer_edge.board import Kind
 from fer_edge.errors import FerEdgeError, InputError, OutputError, RuntimeUnavailable, UsageError, first_line
+from fer_edge.system.board import Kind
 
 UNIT = "fer-edge.service"
 UNIT_FOLDER = Path("etc/systemd/system")
@@ -120,7 +120,7 @@ MANAGED = ("broker.conf", "lan.conf", "libcamera.conf", "jetson.conf", "home.con
 class Options:
     """What the service is to be.
 
-    executable: of `find_executable`. config_text: for a first configuration. kind: of `fer_edge.board.Facts`.
+    executable: of `find_executable`. config_text: for a first configuration. kind: of `fer_edge.system.board.Facts`.
     credentials: name ("token") to a file that only root can read. broker: address of an MQTT broker elsewhere. lan: a
     network whose machines may come in and be reached; needs a token. folders: of `python_folders`, to be seen.
     """
@@ -192,7 +192,7 @@ def find_executable() -> Path:
 
 def python_folders() -> tuple[Path, ...]:
     """What this Python needs to run fer-edge: its environment, the Python that made it, and the package itself."""
-    return Path(sys.prefix), Path(sys.base_prefix), Path(__file__).absolute().parents[1]
+    return Path(sys.prefix), Path(sys.base_prefix), Path(__file__).absolute().parents[2]
 
 
 def unit_files(options: Options, devices: Iterable[str] = (), groups: Iterable[str] = ()) -> dict[Path, str]:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from fer_edge import journal
-from fer_edge.board import Board, Readings
-from fer_edge.capturing import STALL_AFTER_S, STALL_PERIODS, Capturing
 from fer_edge.clock import Clock
-from fer_edge.governor import Governor, GovernorSettings, Limits
+from fer_edge.daemon.capturing import STALL_AFTER_S, STALL_PERIODS, Capturing
 from fer_edge.health import Health, Status
-from fer_edge.systemd import Notifier, Progress, Watchdog
+from fer_edge.system import journal
+from fer_edge.system.board import Board, Readings
+from fer_edge.system.governor import Governor, GovernorSettings, Limits
+from fer_edge.system.systemd import Notifier, Progress, Watchdog
 
 log = logging.getLogger(__name__)
 

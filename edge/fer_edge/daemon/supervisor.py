@@ -13,14 +13,14 @@ from typing import Protocol
 import cv2
 
 from fer_edge.cameras import Camera
-from fer_edge.capturing import Capturing, Change, Judge, Wedged
 from fer_edge.clock import Clock
+from fer_edge.daemon.capturing import Capturing, Change, Judge, Wedged
+from fer_edge.daemon.outputs import Outputs
+from fer_edge.daemon.slot import Slot
+from fer_edge.daemon.statistics import Statistics
 from fer_edge.errors import BundleRefused, CameraLost, ExitCode, FerEdgeError, InferenceFailed, OutOfMemory
 from fer_edge.events import Event, plain
 from fer_edge.health import Health, Status
-from fer_edge.outputs import Outputs
-from fer_edge.slot import Slot
-from fer_edge.statistics import Statistics
 from fer_edge.types import Frame, Observation
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""The machine it runs on: the board, its heat, systemd, the log, and secrets in files."""
