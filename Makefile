@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constrain
 PINS := pyproject.toml constraints.txt
 DEMO_FRAMES ?= 330
 FUZZ_SECONDS ?= 120
+SOAK_MINUTES ?= 60
 
 # Words that old Pythons understand, for it is they who need to read this.
 define CHECK_PYTHON
@@ -54,6 +55,18 @@ check: lint test ## lint, then test
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## damaged files for everything that reads strangers' files, FUZZ_SECONDS long
 	@cd tests && ../$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
+
+.PHONY: soak
+soak: $(VENV)/.dev ## the daemon for SOAK_MINUTES with trouble every minute (make soak CLIP=clip.mp4; needs mosquitto)
+	@$(BIN)/python tests/system/soak.py --clip "$(CLIP)" --minutes $(SOAK_MINUTES)
+
+.PHONY: flood
+flood: $(VENV)/.dev ## what thousands of idle connections and unread pictures cost the daemon (make flood CLIP=clip.mp4)
+	@$(BIN)/python tests/system/flood.py --clip "$(CLIP)"
+
+.PHONY: check-stops
+check-stops: $(VENV)/.dev ## fifty SIGTERMs in the middle of everything (needs mosquitto)
+	@FER_EDGE_STOPS=50 $(BIN)/python -m pytest -q tests/faults/test_sigterm.py
 
 .PHONY: check-device-matrix
 check-device-matrix: ## the device's tests on old and new Pythons and libraries (downloads them)
