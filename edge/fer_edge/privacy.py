@@ -34,7 +34,8 @@ class Aggregate:
     """Turns observations into `counts` events, one per window; the only thing that it keeps of a person is a tally.
 
     Each track counts once, with the label that it showed in most of its frames. A label that fewer than `min_group`
-    people showed is null; so is the total wherever it would tell such a label by subtraction.
+    people showed is null, zero included: beside zeros, a null would tell what one person showed. The total is null
+    where there were fewer, and where it would tell of them by subtraction.
     """
 
     def __init__(self, labels: Sequence[str], settings: PrivacySettings) -> None:
@@ -67,9 +68,9 @@ class Aggregate:
     def _counts(self, observation: Observation) -> Event:
         people = Counter(tally.most_common(1)[0][0] for tally in self._shown.values())
         few = self._settings.min_group
-        counted = {label: None if 0 < people[label] < few else people[label] for label in self._labels}
+        counted = {label: people[label] if people[label] >= few else None for label in self._labels}
         total = len(self._shown)
-        secret = None in counted.values() or 0 < total < few
+        secret = total < few or any(0 < people[label] < few for label in self._labels)
         return plain(
             "counts",
             observation.wall,

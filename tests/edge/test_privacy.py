@@ -42,7 +42,7 @@ def test_a_window_tells_how_many_showed_what() -> None:
     assert (event["type"], event["people"], event["since"], event["time"]) == (
         "counts", 11, "2026-01-01T00:00:00.000Z", "2026-01-01T00:01:00.000Z",
     )  # fmt: skip
-    assert event["labels"] == {"happy": 6, "sad": 5, "neutral": 0, "uncertain": 0}
+    assert event["labels"] == {"happy": 6, "sad": 5, "neutral": None, "uncertain": None}
 
 
 def test_a_person_counts_once_with_what_they_showed_most() -> None:
@@ -55,24 +55,25 @@ def test_a_person_counts_once_with_what_they_showed_most() -> None:
 def test_too_few_are_not_counted_out_loud_nor_told_by_subtraction() -> None:
     people = {**crowd(0, 6, "happy"), 6: "sad", 7: None}
     event = told(seen(0.0, people), seen(61.0, {}))[0]
-    assert event["labels"] == {"happy": 6, "sad": None, "neutral": 0, "uncertain": None}
+    assert event["labels"] == {"happy": 6, "sad": None, "neutral": None, "uncertain": None}
     assert event["people"] is None
 
 
-def test_an_empty_window_says_so() -> None:
-    event = told(seen(0.0, {}), seen(60.0, {}))[0]
-    assert (event["people"], set(event["labels"].values())) == (0, {0})
+@pytest.mark.parametrize("people", [{}, {1: "happy"}, {1: "sad"}, {1: None, 2: "sad", 3: "happy", 4: "neutral"}])
+def test_one_person_cannot_be_told_from_another_or_from_nobody(people: dict[int, str | None]) -> None:
+    event = told(seen(0.0, people), seen(60.0, {}))[0]
+    assert (event["people"], set(event["labels"].values())) == (None, {None})
 
 
 def test_a_clock_that_begins_anew_ends_the_window() -> None:
     events = told(seen(50.0, crowd(0, 5, "sad")), seen(0.0, {}), seen(60.0, {}))
-    assert [event["people"] for event in events] == [5, 0]
+    assert [event["people"] for event in events] == [5, None]
 
 
 def test_the_next_window_begins_with_the_frame_that_ended_the_last() -> None:
     people = crowd(0, 7, "sad")
     events = told(seen(0.0, {}), seen(60.0, people), seen(120.0, {}))
-    assert [event["people"] for event in events] == [0, 7]
+    assert [event["people"] for event in events] == [None, 7]
 
 
 @given(st.dictionaries(st.integers(0, 40), st.sampled_from([*LABELS, None]), max_size=30), st.integers(2, 10))
