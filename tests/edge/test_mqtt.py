@@ -309,4 +309,4 @@ def test_no_descriptor_stays_open() -> None:
     for _ in range(3):
         with ScriptedBroker(good) as broker, running(mqtt(broker.port, Health())):
             until(lambda broker=broker: broker.packets, "it is connected")  # type: ignore[misc]
-    assert open_descriptors() == before
+    assert open_descriptors() <= before  # what earlier tests still held may have been closed since
