@@ -178,10 +178,10 @@ def test_this_machine_can_be_read_twice_without_an_error() -> None:
 
 
 def test_a_board_that_says_nothing_of_heat_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     board = Board(tmp_path)
     board.readings()
     board.readings()
     assert caplog.messages == [
-        "this board tells neither its temperature nor whether it is throttled, so neither is acted on"
+        "this board tells neither its temperature nor whether it is throttled; neither is acted on"
     ]

@@ -48,7 +48,7 @@ def test_no_bit_is_nothing_and_not_none(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_none_and_one_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     board, governor = Board(tmp_path), Governor()
     for now_s in range(0, 600, 5):
         readings = board.readings()

@@ -324,7 +324,8 @@ class Board:
     def _tell_once(self, temperature_c: float | None, throttling: Throttling | None) -> None:
         if temperature_c is None and throttling is None and not self._told:
             self._told = True
-            log.info("this board tells neither its temperature nor whether it is throttled, so neither is acted on")
+            level = logging.DEBUG if self.facts().kind == "other" else logging.INFO  # no news on a PC
+            log.log(level, "this board tells neither its temperature nor whether it is throttled; neither is acted on")
 
     def _glob(self, pattern: str) -> list[Path]:
         try:
