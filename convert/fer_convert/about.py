@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from fer_edge import toml
 from fer_edge.errors import InputError
+from fer_edge.files import read_up_to
 from fer_edge.labels import canonical, label_set
 from fer_edge.preprocess import PreprocessSpec
 from fer_edge.strict import StrictModel
@@ -47,11 +48,7 @@ class About(StrictModel):
 
 def read(path: Path) -> About:
     """The file's content; raises InputError where it cannot be read, ConfigError with every mistake in it."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if len(text) > MAX_BYTES:
+    text, more = read_up_to(path, MAX_BYTES, str(path))
+    if more:
         raise InputError(f"{path} has more than {MAX_BYTES} bytes, which no description of a model has")
     return toml.check(toml.parse(text.decode("utf-8", errors="replace"), str(path)), About, str(path), strict=False)

@@ -16,6 +16,7 @@ from fer_convert import options
 from fer_convert.report import Again, Row
 from fer_edge.bundle import Format, Precision, Provenance
 from fer_edge.errors import InputError, UsageError
+from fer_edge.files import read_up_to
 from fer_edge.preprocess import PreprocessSpec
 from fer_edge.strict import loads_json, problems
 
@@ -123,12 +124,8 @@ class Kept:
 
 def read(path: Path) -> Kept:
     """Raises InputError where the file cannot be read or is no conversion's, with every mistake in it."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if len(text) > MAX_BYTES:
+    text, more = read_up_to(path, MAX_BYTES, str(path))
+    if more:
         raise InputError(f"{path} has more than {MAX_BYTES} bytes, which no conversion's recipe has")
     try:
         return Kept(path, Recipe.model_validate(loads_json(text), strict=False))

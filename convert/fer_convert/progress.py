@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 from fer_edge.clock import perf_s
+from fer_train.progress import Say
+
+__all__ = ["Counted", "Say", "silent"]
 
 EVERY_S = 5.0
-Say = Callable[[str], None]
 Item = TypeVar("Item")
 
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from fer_edge import toml
-from fer_edge.errors import ConfigError, InputError
+from fer_edge.errors import ConfigError
+from fer_edge.files import read_up_to
 from fer_edge.pipeline import PipelineOptions
 from fer_edge.privacy import PrivacySettings
 from fer_edge.sinks.settings import MqttSettings, RotationSettings, WebhookSettings
@@ -166,12 +167,8 @@ def _tables(model: BaseModel, name: str) -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_CONFIG_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"configuration {path} cannot be read: {error.strerror}") from None
-    if len(raw) > MAX_CONFIG_BYTES:
+    raw, more = read_up_to(path, MAX_CONFIG_BYTES, f"configuration {path}")
+    if more:
         raise ConfigError(f"configuration {path} is larger than {MAX_CONFIG_BYTES} bytes")
     try:
         return raw.decode("utf-8")

@@ -66,4 +66,4 @@ def test_another_size_than_the_models_is_refused(tmp_path: Path, capsys: pytest.
     manifest["preprocess"]["size"] = 64
     write_manifest(bundle, manifest)
     assert main(["run", "--source", "demo", "--model", str(bundle)]) == ExitCode.REFUSED
-    assert "size" in capsys.readouterr().err or "takes" in capsys.readouterr().err
+    assert "takes (1, 48, 48, 1), but the preprocessing makes (1, 64, 64, 1)" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fer_edge.bundle import model_folders
 from fer_edge.errors import InputError
+from fer_edge.files import read_up_to
 
 MAX_BYTES = 16 * 1024 * 1024
 """Of a weights file that was named; YuNet's own have 230 kB."""
@@ -54,12 +55,8 @@ def find_weights() -> FoundWeights | None:
 
 def read_weights(path: Path) -> FoundWeights:
     """Weights by path, whatever their hash: who names a file means it, and loading it proves it. Raises InputError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"the detector weights {path} cannot be read: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
+    data, more = read_up_to(path, MAX_BYTES, f"the detector weights {path}")
+    if more:
         raise InputError(f"{path} has more than {MAX_BYTES} bytes, YuNet's weights have {KNOWN[0].size_bytes}")
     known = _known(data)
     return FoundWeights(path, known.version if known else "unknown", data)

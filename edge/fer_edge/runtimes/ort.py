@@ -24,8 +24,7 @@ _DTYPES = {
     "tensor(int64)": "int64",
 }
 OPEN_BATCH = "batch"
-"""Name of an input's first side that may be any; the device's one face at a time closes it, and the session is as fast
-as that of a fixed file."""
+"""Name of an input's first side that may be any; the device's one face at a time closes it."""
 _QUANTIZED = b"DequantizeLinear"
 _INTEGER = re.compile(rb"\x22.(?:QLinearConv|QLinearMatMul|QGemm|MatMulIntegerToFloat|ConvInteger|MatMulInteger)")
 _FLOAT = re.compile(
