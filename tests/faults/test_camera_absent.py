@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from fer_edge.cameras.v4l2 import CameraBusy
 from fer_edge.daemon import capturing
 from fer_edge.daemon.capturing import Capturing, Change
 from fer_edge.daemon.slot import Slot
-from fer_edge.errors import CameraBroken, CameraLost
+from fer_edge.errors import CameraBroken, CameraLost, ExitCode
 from fer_edge.health import Health
 from fer_edge.types import Frame
 from support.clocks import StillClock
@@ -60,6 +61,14 @@ def test_without_waiting_it_is_an_error_with_its_own_words() -> None:
     subject, sink = daemon([AWAY])
     with pytest.raises(CameraLost, match="there is no /dev/video0"):
         subject.run()
+    assert sink.events == []
+
+
+def test_a_camera_that_another_process_has_is_not_waited_for() -> None:
+    subject, sink = daemon([CameraBusy("process 7 has it")], wait=True)
+    with pytest.raises(CameraBusy, match="process 7 has it") as caught:
+        subject.run()
+    assert caught.value.exit_code == ExitCode.TRY_AGAIN
     assert sink.events == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pytest
 
 from fer_edge.bundle import Bundle
 from fer_edge.classifier import Classifier, open_classifier
+from fer_edge.daemon import supervisor
+from fer_edge.daemon.capturing import Wedged
 from fer_edge.errors import BundleRefused, ExitCode, InferenceFailed
 from fer_edge.types import Box, Frame
-from support.daemons import OneFace, ScriptedCamera, daemon
+from support.clocks import StillClock
+from support.daemons import PATIENCE_S, OneFace, ScriptedCamera, daemon
 from support.tiny import tiny_bundle
 
 
@@ -68,3 +72,19 @@ def test_outputs_that_are_no_numbers_or_of_another_shape_are_no_expression(
     monkeypatch.setattr(Classifier, "outputs", lambda *_: outputs)
     with np.errstate(invalid="ignore"), pytest.raises(InferenceFailed, match="gives no probabilities for a face"):
         classifier.classify(np.zeros((64, 64, 3), np.uint8), [Box(0, 0, 40, 40)])
+
+
+def test_a_frame_that_is_thought_about_for_too_long_needs_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, over = StillClock(), threading.Event()
+    monkeypatch.setattr(supervisor, "STOP_DEADLINE_S", 0.1)
+
+    def hang(_: Frame) -> None:
+        clock.now_s += supervisor.INFERENCE_LIMIT_S + 1.0
+        over.wait(PATIENCE_S)
+
+    subject, sink = daemon([ScriptedCamera(range(5))], OneFace(also=hang), clock)
+    with pytest.raises(Wedged, match="thought about for more than 10 s") as caught:
+        subject.run()
+    over.set()
+    assert caught.value.exit_code == ExitCode.TRY_AGAIN
+    assert "thought about" in sink.events[-1]["reason"]
