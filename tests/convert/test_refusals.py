@@ -94,14 +94,14 @@ def test_a_model_with_three_outputs(data: Path, out: Path, tmp_path: Path, capsy
 
 
 def test_a_model_of_any_size_is_fixed_to_the_size_that_is_said(
-    data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    face = keras.Input((None, None, 1))
-    maps = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(face)
-    model = sized(face, keras.layers.Dense(7)(keras.layers.GlobalAveragePooling2D()(maps)), tmp_path / "any")
-    gates = ["--precision", "float32", "--max-drop", "100"]
-    flags = ["--labels", ",".join(FER2013), *FLAGS, *gates, "--evaluate", data, "--out", out]
-    assert cli.main([str(argument) for argument in [model, *flags]]) == 0, capsys.readouterr().err
+    model = tiny_source.network(size=None)
+    model.set_weights(keras.models.load_model(run / "model.keras").get_weights())
+    model.save(tmp_path / "any.keras")
+    preprocess = f"color=gray,size=48,mean={tiny_source.MEAN!r},std=0.25"
+    flags = ["--labels", ",".join(FER2013), "--preprocess", preprocess, "--precision", "float32", "--evaluate", data]
+    assert cli.main([str(each) for each in (tmp_path / "any.keras", *flags, "--out", out)]) == 0, capsys.readouterr()
     assert [each.input.shape for each in Bundle.open(out).manifest.artifacts] == [(1, 48, 48, 1)] * 3
 
 

@@ -71,11 +71,11 @@ def drawings(seeds: range) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return crops, np.tile(np.arange(len(FER2013)), len(seeds))
 
 
-def network(*, softmax: bool = False) -> Any:
+def network(*, softmax: bool = False, size: int | None = 48) -> Any:
     """An untrained net of the kind that ships: convolution, batch norm, ReLU, global average, dense."""
     keras = frameworks.keras()
     layers = keras.layers
-    x = inputs = keras.Input((48, 48, 1), name="face")
+    x = inputs = keras.Input((size, size, 1), name="face")
     for filters in FILTERS:
         x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))

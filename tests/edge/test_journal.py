@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -17,17 +16,6 @@ from fer_edge.system.journal import MAX_KINDS, MAX_VARIANTS, LimitedHandler, con
 from support.clocks import StillClock
 
 log = logging.getLogger("fer_edge.test_journal")
-
-
-@pytest.fixture(autouse=True)
-def own_root() -> Iterator[None]:
-    """The root logger as it was, whatever a test configures."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield
-    for handler in [each for each in root.handlers if each not in before]:
-        root.removeHandler(handler)
-    root.setLevel(level)
 
 
 def journal_of(stream: TextIO) -> dict[str, str]:

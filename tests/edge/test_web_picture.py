@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import socket
 import struct
+import sys
 from datetime import datetime, timezone
 from http.client import HTTPResponse
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fer_edge.errors import RuntimeUnavailable
+from fer_edge.health import Health
 from fer_edge.live import STALE_S
 from fer_edge.types import Frame, Observation
 from fer_edge.web.limits import MAX_PICTURE_PX
-from fer_edge.web.picture import Preview
+from fer_edge.web.picture import Pictures, Preview
 from support.clocks import StillClock
 from support.http import Paced, Served, face, frame, request, seen, serving
 
@@ -180,9 +181,6 @@ def test_clients_that_go_in_the_middle_are_no_fault_of_ours(caplog: pytest.LogCa
 
 
 def test_a_missing_encoder_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str) -> Any:
-        raise ImportError(name)
-
-    monkeypatch.setattr("fer_edge.web.picture.importlib", SimpleNamespace(import_module=refuse))
-    with pytest.raises(RuntimeUnavailable, match=r"pip install 'fer-edge\[web\]'"), serving(pictures=True):
-        pass
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    with pytest.raises(RuntimeUnavailable, match="pip install simplejpeg"):
+        Pictures(Preview(StillClock()), Health(), fps=5.0, quality=80)

@@ -92,9 +92,7 @@ def _simplejpeg() -> Any:  # noqa: ANN401 - it has no types
     try:
         return importlib.import_module("simplejpeg")
     except (ImportError, ValueError) as error:  # a build for another numpy raises ValueError
-        raise RuntimeUnavailable(
-            f"simplejpeg cannot be loaded ({first_line(error)}); pip install 'fer-edge[web]'"
-        ) from None
+        raise RuntimeUnavailable(f"simplejpeg cannot be loaded ({first_line(error)}); pip install simplejpeg") from None
 
 
 def _strict(data: bytes) -> Image:

@@ -63,7 +63,7 @@ class Pictures:
         try:
             self._simplejpeg: Any = importlib.import_module("simplejpeg")
         except ImportError:
-            raise RuntimeUnavailable("http.pictures needs simplejpeg: pip install 'fer-edge[web]'") from None
+            raise RuntimeUnavailable("http.pictures needs simplejpeg: pip install simplejpeg") from None
         self._preview, self._health, self._quality = preview, health, quality
         self._period_s = 1.0 / fps
         self._encoding = asyncio.Lock()

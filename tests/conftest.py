@@ -1,0 +1,22 @@
+"""What every test finds, whatever ran before it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from fer_edge.system.journal import LimitedHandler
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """The root logger as it was: a command that a test calls sends its log to a stream that ends with the test."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in [each for each in root.handlers if isinstance(each, LimitedHandler)]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
