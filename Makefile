@@ -64,6 +64,10 @@ soak: $(VENV)/.dev ## the daemon for SOAK_MINUTES with trouble every minute (mak
 flood: $(VENV)/.dev ## what thousands of idle connections and unread pictures cost the daemon (make flood CLIP=clip.mp4)
 	@$(BIN)/python tests/system/flood.py --clip "$(CLIP)"
 
+.PHONY: outputs
+outputs: $(VENV)/.dev ## what all outputs cost against JSON lines alone, and events' latency (make outputs CLIP=clip.mp4; needs mosquitto)
+	@$(BIN)/python tests/system/outputs.py --clip "$(CLIP)"
+
 .PHONY: check-stops
 check-stops: $(VENV)/.dev ## fifty SIGTERMs in the middle of everything (needs mosquitto)
 	@FER_EDGE_STOPS=50 $(BIN)/python -m pytest -q tests/faults/test_sigterm.py
