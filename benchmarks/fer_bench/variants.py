@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from fer_bench.results import count
+from fer_bench.results.rows import count
 from fer_edge.bundle import Artifact, Bundle, Format, Precision
 from fer_edge.errors import RuntimeUnavailable, UsageError
 from fer_edge.runtimes import ENGINES, Engine, engines_for

@@ -11,8 +11,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from fer_bench.children import Json, serve
-from fer_bench.worker import Job, measure
+from fer_bench.latency.worker import Job, measure
+from fer_bench.processes.children import Json, serve
 from fer_edge import runtimes
 from fer_edge.clock import perf_s
 from fer_edge.runtimes import Engine, litert

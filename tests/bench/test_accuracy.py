@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_bench import accuracy
-from fer_bench.accuracy import Plan, run, text
-from fer_bench.results import AccuracyRow, Report, exit_code
+from fer_bench.accuracy import run as accuracy
+from fer_bench.accuracy.run import Plan, run, text
+from fer_bench.results.report import Report, exit_code
+from fer_bench.results.rows import AccuracyRow
 from fer_bench.variants import Choice
 from fer_edge import classifier
 from fer_edge.bundle import Artifact, Bundle

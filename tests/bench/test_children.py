@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fer_bench.children import ChildFailed, ask, death, peak_rss_bytes
+from fer_bench.processes.children import ChildFailed, ask, death, peak_rss_bytes
 
-HEAD = "import os, sys, json, signal; from fer_bench.children import serve, peak_rss_bytes; "
+HEAD = "import os, sys, json, signal; from fer_bench.processes.children import serve, peak_rss_bytes; "
 TIMEOUT_S = 30.0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fer_bench.coverage import boxes_of_events, cover, matches
+from fer_bench.pipeline.coverage import boxes_of_events, cover, matches
 from fer_edge.types import Box
 
 FACE = Box(0, 0, 10, 10)

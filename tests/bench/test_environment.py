@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import fer_edge
-from fer_bench.environment import conditions, describe, git_revision
-from fer_bench.stability import of_machine, of_plan, of_rounds
+from fer_bench.machine.environment import conditions, describe, git_revision
+from fer_bench.machine.stability import of_machine, of_plan, of_rounds
 
 PI_CPUINFO = """processor\t: 0
 BogoMIPS\t: 108.00

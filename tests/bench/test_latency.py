@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from bench.odd_runtimes import CRASH, SLOW, SLOW_S, WORKER
-from fer_bench import latency
-from fer_bench.children import Json, ask
-from fer_bench.latency import Plan, judged, run, text
-from fer_bench.results import LatencyRow, Report, exit_code
+from fer_bench.latency import run as latency
+from fer_bench.latency.run import Plan, judged, run, text
+from fer_bench.latency.worker import MAX_SAMPLES, sample
+from fer_bench.processes.children import Json, ask
+from fer_bench.results.report import Report, exit_code
+from fer_bench.results.rows import LatencyRow
 from fer_bench.variants import Choice
-from fer_bench.worker import MAX_SAMPLES, sample
 from fer_edge import runtimes
 from fer_edge.errors import ExitCode, RuntimeUnavailable, UsageError
 from fer_edge.runtimes import Engine

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_bench.children import Json, ask
-from fer_bench.pipeline import LAUNCH
+from fer_bench.pipeline.run import LAUNCH
+from fer_bench.processes.children import Json, ask
 
 TIMEOUT_S = 30.0
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fer_bench import pipeline
-from fer_bench.children import ChildFailed, Json
-from fer_bench.pipeline import BARE, DAEMON, HAND, START, PipelineRow, Plan, exit_code, run, text
-from fer_bench.results import Report
+from fer_bench.pipeline import run as pipeline
+from fer_bench.pipeline.run import BARE, DAEMON, HAND, START, PipelineRow, Plan, exit_code, run, text
+from fer_bench.processes.children import ChildFailed, Json
+from fer_bench.results.report import Report
 from fer_edge.errors import ExitCode, InputError, RuntimeUnavailable
 from support import shared
 from support.tiny import tiny_bundle

@@ -8,18 +8,20 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from fer_bench import stability, stats
-from fer_bench.children import ChildFailed, Json, ask
-from fer_bench.environment import conditions, describe
-from fer_bench.results import LatencyRow, Report
+from fer_bench import stats
+from fer_bench.latency.worker import Job
+from fer_bench.machine import stability
+from fer_bench.machine.environment import conditions, describe
+from fer_bench.processes.children import ChildFailed, Json, ask
+from fer_bench.results.report import Report
+from fer_bench.results.rows import LatencyRow
 from fer_bench.table import MISSING, figure, render
 from fer_bench.variants import Choice, Variant, pairs
-from fer_bench.worker import Job
 from fer_edge.bundle import Bundle
 from fer_edge.clock import SystemClock
 
 REFERENCE = "float32"
-WORKER = (sys.executable, "-m", "fer_bench.worker")
+WORKER = (sys.executable, "-m", "fer_bench.latency.worker")
 
 Say = Callable[[str], None]
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from fer_bench import stability
-from fer_bench.children import ChildFailed, Json, ask
-from fer_bench.coverage import MIN_IOU, Coverage, boxes_of_events, cover
-from fer_bench.environment import conditions, describe
-from fer_bench.loops import REFERENCE_WIDTH_PX, SCORE, Job
-from fer_bench.results import Report
+from fer_bench.machine import stability
+from fer_bench.machine.environment import conditions, describe
+from fer_bench.pipeline.coverage import MIN_IOU, Coverage, boxes_of_events, cover
+from fer_bench.pipeline.loops import REFERENCE_WIDTH_PX, SCORE, Job
+from fer_bench.processes.children import ChildFailed, Json, ask
+from fer_bench.results.report import Report
 from fer_bench.table import MISSING, figure, percent, render, span
 from fer_edge.bundle import Bundle
 from fer_edge.clock import SystemClock
@@ -24,8 +24,8 @@ from fer_edge.detectors.weights import find_weights
 from fer_edge.errors import ExitCode, InputError, RuntimeUnavailable
 from fer_edge.types import Box
 
-LOOPS = (sys.executable, "-m", "fer_bench.loops")
-LAUNCH = (sys.executable, "-m", "fer_bench.launch")
+LOOPS = (sys.executable, "-m", "fer_bench.pipeline.loops")
+LAUNCH = (sys.executable, "-m", "fer_bench.processes.launch")
 DAEMON = "fer-edge run"
 START = "fer-edge run, first face"
 HAND = "same stages by hand"

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_bench.environment import conditions, describe
-from fer_bench.results import AccuracyRow, Report, count
+from fer_bench.machine.environment import conditions, describe
+from fer_bench.results.report import Report
+from fer_bench.results.rows import AccuracyRow, count
 from fer_bench.table import MISSING, figure, percent, render, span
 from fer_bench.variants import Choice, pairs
 from fer_edge.bundle import Artifact, Bundle

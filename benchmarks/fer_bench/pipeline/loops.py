@@ -1,4 +1,4 @@
-"""The loops that the daemon is measured against, one per process: `python -m fer_bench.loops`, JSON in, JSON out.
+"""The loops to measure the daemon against, one per process: `python -m fer_bench.pipeline.loops`, JSON in and out.
 
 Everything that is timed begins after models are loaded and tried once, as the daemon's own statistics do.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_bench.children import Json, peak_rss_bytes, serve
+from fer_bench.processes.children import Json, peak_rss_bytes, serve
 from fer_edge import assembly, config
 from fer_edge.bundle import Bundle
 from fer_edge.classifier import open_classifier

@@ -1,4 +1,4 @@
-"""The process that times one artifact in one runtime and then ends: `python -m fer_bench.worker`, JSON in, JSON out."""
+"""The process that times one artifact in one runtime: `python -m fer_bench.latency.worker`, JSON in, JSON out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from fer_bench.children import Json, peak_rss_bytes, serve
+from fer_bench.processes.children import Json, peak_rss_bytes, serve
 from fer_edge.bundle import Artifact, Bundle
 from fer_edge.classifier import Classifier
 from fer_edge.clock import perf_s

@@ -1,4 +1,4 @@
-"""Starts a command and measures it from outside: `python -m fer_bench.launch`, JSON in, JSON out.
+"""Starts a command and measures it from outside: `python -m fer_bench.processes.launch`, JSON in, JSON out.
 
 A process of its own, and a small one that imports nothing heavy, because on Linux `ru_maxrss` of a command starts with
 the size of whoever started it.
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from typing import IO
 
-from fer_bench.children import Json, death, serve
+from fer_bench.processes.children import Json, death, serve
 from fer_edge.clock import perf_s
 
 

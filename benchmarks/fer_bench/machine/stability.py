@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fer_bench.environment import Conditions, Environment
+from fer_bench.machine.environment import Conditions, Environment
 
 MAX_ROUND_SPREAD = 0.10
 """Medians of the same variant in two processes that lie further apart tell of something else on the machine."""

@@ -1,0 +1,1 @@
+"""The verbs of `fer-bench`: flags, and what is called with them."""

@@ -1,0 +1,1 @@
+"""How long one inference takes: per artifact, runtime and threads."""

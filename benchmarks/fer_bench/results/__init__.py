@@ -1,0 +1,1 @@
+"""What a benchmark found: rows, what was asked, and where it was measured."""
