@@ -28,7 +28,6 @@ OTHER_DATA = ("labels=fer2013", "data.split=official", "data.validation=0.0", "d
 SMALL = ("preprocess.size=32", "fit.batch=32")
 """A net with running means in every block needs some hundred steps until they are true."""
 ADAM = ("fit.optimizer=adam", "fit.learning_rate=5e-4")
-SLOW_ADAM = ("fit.optimizer=adam", "fit.learning_rate=2e-4")
 TRUNK = "porto-resnet50"
 FROM_TRUNK = (
     "model.weights={trunk}",
@@ -56,7 +55,7 @@ TRIALS = {
     "uaslp-cnn": Trial(5, 14000, OTHER_DATA),
     "uaslp-dnn": Trial(40, 3000, OTHER_DATA),
     "porto-cnn8": Trial(5, 7000, ("fit.batch=32", "fit.learning_rate=0.02")),
-    "porto-resnet50": Trial(4, 14000, ("preprocess.size=32", "fit.batch=64", *SLOW_ADAM)),
+    "porto-resnet50": Trial(2, WHOLE, (*SMALL, *ADAM)),
     "porto-resnet50-imagenet": Trial(2, 2800, FROM_TRUNK),
     "tmu-resnet50": Trial(3, 2800, (*OTHER_DATA, *FROM_TRUNK)),
     "uaslp-resnet50-svm": Trial(1, 2800, (*OTHER_DATA, *FROM_TRUNK)),

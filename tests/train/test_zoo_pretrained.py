@@ -61,6 +61,19 @@ def test_none_draws_anew_and_reads_nothing() -> None:
     assert all(map(np.array_equal, before["conv1"], kernels(model)["conv1"]))
 
 
+@pytest.mark.parametrize(
+    ("variant", "kernel"), [("keras", "conv2_block2_1_conv"), ("torch", "layer1_1_conv1")], ids=["keras", "torch"]
+)
+def test_a_bottleneck_block_begins_as_its_skip_alone(variant: str, kernel: str) -> None:
+    model = zoo.build("porto_resnet50", (32, 32, 3), 7, {"variant": variant})
+    faces = np.random.default_rng(2).normal(size=(2, 32, 32, 3)).astype(np.float32)
+    before = model(faces, training=True)
+    layer = model.get_layer(kernel)
+    layer.set_weights([3.0 * value + 1.0 for value in layer.get_weights()])
+    assert np.abs(before).max() > 0.0
+    assert np.array_equal(before, model(faces, training=True))
+
+
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
 def test_a_run_of_other_labels_gives_its_trunk_and_not_its_head(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"other{suffix}"

@@ -3,6 +3,10 @@
 `keras` nets are Keras Applications' own: a block is halved by its first 1x1 convolution, and pictures come as caffe has
 them. `torch` nets are torchvision's, value by value: halved by the 3x3 convolution, padded evenly on all sides, layers
 named as there with `_` for `.`, so that published weights mean the same here.
+
+Without published weights a bottleneck block begins as its skip alone: the scale of its last batch normalisation starts
+at 0 (Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 5.1). The reports do not say; ResNet-50 hardly learns
+in its first thousand steps otherwise.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ POOL = "avg_pool"
 FEATURES = "features"
 EXPANSION = 4
 """The last convolution of a bottleneck block has so many times the channels of the others."""
+KERAS_LAST = "_3_bn"
+"""How Keras names a block's last batch normalisation."""
 
 
 def resnet18(
@@ -46,7 +52,11 @@ def resnet50_features(input_shape: tuple[int, int, int], classes: int = 0, varia
 def resnet50_trunk(inputs: keras.KerasTensor, variant: Variant = "keras") -> keras.KerasTensor:
     """The 49 convolutions of ResNet-50: (N, H, W, C) to (N, H/32, W/32, 2048), rounded up."""
     if variant == "keras":
-        return keras.applications.ResNet50(include_top=False, weights=None, input_tensor=inputs).output
+        trunk = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=inputs)
+        for layer in trunk.layers:
+            if layer.name.endswith(KERAS_LAST):
+                layer.gamma.assign(keras.ops.zeros_like(layer.gamma))
+        return trunk.output
     if variant == "torch":
         return _stages(_stem(inputs, 64), _bottleneck, (3, 4, 6, 3), 64)
     raise ValueError(f'variant is "keras" or "torch", found {variant!r}')
@@ -99,7 +109,7 @@ def _bottleneck(x: keras.KerasTensor, filters: int, stride: int, name: str) -> k
     """1x1, 3x3 and 1x1 convolutions around a skip."""
     y = layers.ReLU(name=f"{name}_relu1")(_conv_bn(x, filters, (1, 1), (f"{name}_conv1", f"{name}_bn1")))
     y = layers.ReLU(name=f"{name}_relu2")(_conv_bn(y, filters, (3, stride), (f"{name}_conv2", f"{name}_bn2")))
-    y = _conv_bn(y, EXPANSION * filters, (1, 1), (f"{name}_conv3", f"{name}_bn3"))
+    y = _conv_bn(y, EXPANSION * filters, (1, 1), (f"{name}_conv3", f"{name}_bn3"), first_scale="zeros")
     return _join(x, y, stride, name)
 
 
@@ -111,11 +121,15 @@ def _join(x: keras.KerasTensor, y: keras.KerasTensor, stride: int, name: str) ->
 
 
 def _conv_bn(
-    x: keras.KerasTensor, filters: int, kernel_and_stride: tuple[int, int], names: tuple[str, str]
+    x: keras.KerasTensor,
+    filters: int,
+    kernel_and_stride: tuple[int, int],
+    names: tuple[str, str],
+    first_scale: str = "ones",
 ) -> keras.KerasTensor:
     """Padded by half the kernel on every side, which Keras' "same" is not where the stride is 2."""
     kernel, stride = kernel_and_stride
     if kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{names[0]}_pad")(x)
     x = layers.Conv2D(filters, kernel, strides=stride, use_bias=False, kernel_initializer="he_normal", name=names[0])(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=names[1])(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=first_scale, name=names[1])(x)
