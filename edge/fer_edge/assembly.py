@@ -20,6 +20,7 @@ from fer_edge.detectors.opening import open_detector
 from fer_edge.errors import BundleRefused
 from fer_edge.pipeline import Pipeline, build_pipeline
 from fer_edge.preprocess import WHOLE
+from fer_edge.system.memory import limit_arenas
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ OPENCV_THREADS = 1
 def set_process_limits() -> None:
     """Settings of the whole process, made once at its start."""
     cv2.setNumThreads(OPENCV_THREADS)
+    limit_arenas()
 
 
 def make_classifier(settings: Settings) -> Classifier:

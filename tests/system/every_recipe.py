@@ -63,7 +63,7 @@ TRIALS = {
     "cmu-cnn5": Trial(4, 5600, OTHER_DATA),
     "fernet-s": Trial(4, 3500, ("fit.batch=32", "fit.learning_rate=0.02")),
     "buffalo-googlenet": Trial(4, 5600, (*SMALL, "fit.learning_rate=1e-3")),
-    "buffalo-unet": Trial(3, 2800, SMALL),
+    "buffalo-unet": Trial(3, 2800, (*SMALL, "fit.learning_rate=3e-4")),
     "buffalo-newnet": Trial(3, 2800, (*SMALL, *ADAM)),
     "buffalo-roglenet": Trial(3, 2800, (*SMALL, *ADAM)),
     "buffalo-cnn": Trial(30, WHOLE),

@@ -28,6 +28,7 @@ from fer_edge.sinks import Sink
 from fer_edge.sinks.jsonl import JsonLines
 from fer_edge.system.board import Board
 from fer_edge.system.governor import Governor, Limits
+from fer_edge.system.memory import Trimming
 from fer_edge.system.systemd import Notifier, Watchdog, watchdog_period_s
 from fer_edge.types import Frame, Observation
 
@@ -62,7 +63,7 @@ class Running:
         self._teller = self._make_teller(classifier)
         self._faces: Sequence[str] = ()
         self._sparing = Sparing(self._board, Governor(settings.governor), self._spare, self._health, self._clock)
-        self._tenders: list[Tender] = [self._sparing, Logging()]
+        self._tenders: list[Tender] = [self._sparing, Logging(), Trimming(self._clock)]
         self._daemon = Daemon(self._parts())
         self._tend()
 
