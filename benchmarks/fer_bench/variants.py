@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from fer_bench.results.rows import count
 from fer_edge.bundle import Artifact, Bundle, Format, Precision
 from fer_edge.errors import RuntimeUnavailable, UsageError
 from fer_edge.runtimes import ENGINES, Engine, engines_for
+
+UNSTATED = "unstated"
+"""The precision of a single file, which has no manifest to state one; what it computes in is the runtime's to tell."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,33 @@ class Choice:
 
 @dataclass(frozen=True)
 class Variant:
-    """One artifact in one runtime on some threads."""
+    """One artifact in one runtime on some threads.
+
+    bundle: which it is of; None where there is only one. label: what sentences call the artifact; "" is its id.
+    """
 
     artifact: Artifact
     runtime: str
     threads: int
+    bundle: Bundle | None = None
+    label: str = ""
 
     def __str__(self) -> str:
         """As sentences speak of it."""
-        return f"{self.artifact.id} with {self.runtime} on {count(self.threads, 'thread')}"
+        return f"{self.label or self.artifact.id} with {self.runtime} on {count(self.threads, 'thread')}"
+
+
+def is_lone(artifact: Artifact) -> bool:
+    """Whether it is a single file, without golden pictures and without a manifest."""
+    return artifact.precision == UNSTATED
 
 
 def artifacts(bundle: Bundle, choice: Choice) -> tuple[Artifact, ...]:
     """The artifacts that were asked for, in the manifest's order; UsageError for what the bundle does not have."""
     _known(choice.formats, get_args(Format), "format")
     _known(choice.precisions, get_args(Precision), "precision")
+    if any(is_lone(artifact) for artifact in bundle.manifest.artifacts):
+        choice = replace(choice, precisions=())  # it states none to choose by
     found = tuple(
         artifact
         for artifact in bundle.manifest.artifacts
@@ -69,14 +84,16 @@ def pairs(bundle: Bundle, choice: Choice, *, every_runtime: bool) -> tuple[list[
     """
     found: list[tuple[Artifact, str]] = []
     notes: list[str] = []
+    reasons: list[str] = []
     available = engines(choice)
     for artifact in artifacts(bundle, choice):
         names = [engine.name for engine in available if engine.format == artifact.format]
         if not names:
-            notes.append(f"{artifact.id} was not measured: {_why(artifact.format, choice)}")
+            reasons.append(_why(artifact.format, choice))
+            notes.append(f"{artifact.id} was not measured: {reasons[-1]}")
         found += [(artifact, name) for name in (names if every_runtime else names[:1])]
     if not found:
-        raise RuntimeUnavailable("; ".join(notes))
+        raise RuntimeUnavailable(f"nothing of {bundle.manifest.name} runs here: {'; '.join(dict.fromkeys(reasons))}")
     return found, notes
 
 

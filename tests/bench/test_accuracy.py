@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_bench.accuracy import run as accuracy
-from fer_bench.accuracy.run import Plan, run, text
+from fer_bench.accuracy import trials, width
+from fer_bench.accuracy.run import Plan, _described, run, text
+from fer_bench.cli import main
 from fer_bench.results.report import Report, exit_code
 from fer_bench.results.rows import AccuracyRow
 from fer_bench.variants import Choice
@@ -21,6 +22,8 @@ from fer_edge import classifier
 from fer_edge.bundle import Artifact, Bundle
 from fer_edge.errors import BundleRefused, ExitCode, InputError, UsageError
 from fer_edge.labels import FER2013
+from fer_edge.preprocess import PreprocessSpec
+from fer_train import data, metrics
 from support.shapes import shape
 from support.tiny import tiny_bundle
 
@@ -71,7 +74,7 @@ def hand_made(monkeypatch: pytest.MonkeyPatch, right: dict[str, Sequence[int]]) 
         runtime = SimpleNamespace(version="0", effective_precision=artifact.precision)
         return SimpleNamespace(probabilities=probabilities, runtime=runtime)
 
-    monkeypatch.setattr(accuracy, "load", load)
+    monkeypatch.setattr(trials, "load", load)
 
 
 def test_a_real_bundle_is_measured_on_real_files_through_the_device_path(bundle: Path, pictures: Path) -> None:
@@ -169,7 +172,7 @@ def test_a_refused_artifact_is_a_row_and_the_others_are_measured(
             raise BundleRefused("int8 was damaged")
         return real(opened, artifact, **options)
 
-    monkeypatch.setattr(accuracy, "load", refuse_int8)
+    monkeypatch.setattr(trials, "load", refuse_int8)
     report = run(plan(bundle, pictures), quiet)
     assert rows_of(report)["int8"].error == "int8 was damaged"
     assert rows_of(report)["float32"].top1 is not None
@@ -185,7 +188,7 @@ def test_ctrl_c_keeps_what_was_measured(bundle: Path, pictures: Path, monkeypatc
             raise KeyboardInterrupt
         return real(opened, artifact, **options)
 
-    monkeypatch.setattr(accuracy, "load", interrupted_at_int8)
+    monkeypatch.setattr(trials, "load", interrupted_at_int8)
     report = run(plan(bundle, pictures), quiet)
     assert not report.complete
     assert rows_of(report).keys() == {"float32"}
@@ -226,3 +229,118 @@ def test_a_limited_set_is_said_to_be_balanced(bundle: Path, pictures: Path) -> N
 def test_a_limit_that_leaves_classes_out_is_refused(bundle: Path, pictures: Path) -> None:
     with pytest.raises(UsageError, match="--limit 3 leaves classes out"):
         run(plan(bundle, pictures, limit=3), quiet)
+
+
+def test_confusion_counts_what_each_class_was_taken_for(
+    bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_made(monkeypatch, {"float32": range(42), "int8": range(4, 42)})  # four of the angry are called disgust
+    report = run(plan(bundle, pictures), quiet)
+    int8 = rows_of(report)["int8"]
+    assert int8.confusion[0] == (2, 4, 0, 0, 0, 0, 0)
+    assert [sum(line) for line in int8.confusion] == list(int8.support.values())
+    line = next(line for line in text(report, confusion=True).splitlines() if line.split()[:3] == ["angry", "6", "2"])
+    assert line.split() == ["angry", "6", "2", "4", "0", "0", "0", "0", "0"]
+    assert "taken for" not in text(report)
+
+
+def test_recall_has_an_interval_of_its_own_class(bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hand_made(monkeypatch, {"float32": range(42), "int8": range(4, 42)})
+    report = run(plan(bundle, pictures), quiet)
+    assert rows_of(report)["int8"].recall_ci95["angry"] == metrics.wilson(2, PER_CLASS)
+    low, high = metrics.wilson(2, PER_CLASS)
+    assert f"{100 * low:.1f}..{100 * high:.1f}" in text(report)
+
+
+def test_the_json_tells_what_was_said_of_every_picture(
+    bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_made(monkeypatch, {"float32": range(42), "int8": range(4, 42)})
+    document = json.loads(json.dumps(run(plan(bundle, pictures), quiet).as_json()))
+    targets = document["data"]["targets"]
+    labels = document["data"]["labels"]
+    assert [labels[i] for i in targets] == [label for label in sorted(FER2013) for _ in range(PER_CLASS)]
+    said = {row["precision"]: row["predictions"] for row in document["rows"]}
+    assert said["float32"] == targets
+    assert [a == b for a, b in zip(said["int8"], targets, strict=True)] == [False] * 4 + [True] * 38
+    assert document["rows"][0]["confidences"] == [0.7] * 42
+
+
+def test_confidences_have_four_digits(bundle: Path, pictures: Path) -> None:
+    for row in rows_of(run(plan(bundle, pictures), quiet)).values():
+        assert len(row.confidences) == row.n
+        assert all(value == round(value, 4) and 1 / 7 <= value <= 1.0 for value in row.confidences)
+
+
+def test_the_same_pictures_are_known_again_under_another_preprocessing(pictures: Path) -> None:
+    asked = Plan("any", f"folder:{pictures}")
+    specs = [PreprocessSpec(color="gray", size=size, mean=(0.5,), std=(0.25,)) for size in (48, 32)]
+    same = [_described(asked, data.load(asked.data, FER2013, spec, "test")) for spec in specs]
+    assert same[0]["originals_sha256"] == same[1]["originals_sha256"]
+    assert same[0]["sha256"] != same[1]["sha256"]
+    cv2.imwrite(str(pictures / "test" / "happy" / "1.png"), shape("happy", seed=6))
+    changed = _described(asked, data.load(asked.data, FER2013, specs[0], "test"))
+    assert changed["originals_sha256"] != same[0]["originals_sha256"]
+
+
+def test_outputs_that_are_no_numbers_are_a_row(bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: Bundle, artifact: Artifact, **__: object) -> SimpleNamespace:
+        value = np.nan if artifact.precision == "int8" else 0.1
+        runtime = SimpleNamespace(version="0", effective_precision=artifact.precision)
+        return SimpleNamespace(probabilities=lambda images: np.full((len(images), 7), value), runtime=runtime)
+
+    monkeypatch.setattr(trials, "load", load)
+    rows = rows_of(run(plan(bundle, pictures), quiet))
+    assert "gives no probabilities" in str(rows["int8"].error)
+    assert rows["float32"].top1 == pytest.approx(1 / 7)
+
+
+@pytest.mark.parametrize("n", [2, 10, 384, 700, 3590])
+def test_the_widest_interval_is_that_of_one_half(n: int) -> None:
+    widths = [100 * (high - low) for high, low in ((b, a) for a, b in (metrics.wilson(k, n) for k in range(n + 1)))]
+    assert max(widths) == pytest.approx(width.widest_pp(n))
+
+
+@pytest.mark.parametrize("asked_pp", [1.0, 2.0, 7.5, 60.0])
+def test_the_number_needed_is_the_least_that_keeps_the_promise(asked_pp: float) -> None:
+    n = width.needed(asked_pp)
+    assert width.widest_pp(n) <= asked_pp < width.widest_pp(n - 1)
+
+
+def test_two_points_need_9600_pictures() -> None:
+    assert width.needed(2.0) == 9600  # (2 * 1.96 / 0.02)**2 * 0.25, less 1.96**2
+
+
+def test_too_few_pictures_for_the_interval_are_refused_with_the_number(bundle: Path, pictures: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(
+        UsageError, match=r"20 points wide needs 93 pictures and folder:\S+ has 42, which allow 29 points"
+    ):
+        run(plan(bundle, pictures, interval_width_pp=20.0), told.append)
+    assert told == []
+
+
+def test_enough_pictures_for_the_interval_are_measured(bundle: Path, pictures: Path) -> None:
+    for row in run(plan(bundle, pictures, interval_width_pp=29.0), quiet).rows:
+        assert 100 * (row.top1_ci95[1] - row.top1_ci95[0]) <= 29.0
+
+
+def test_a_limit_is_named_where_it_makes_the_pictures_too_few(bundle: Path, pictures: Path) -> None:
+    with pytest.raises(UsageError, match="with --limit 14 has 14"):
+        run(plan(bundle, pictures, interval_width_pp=30.0, limit=14), quiet)
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "101", "nan", "wide"])
+def test_a_width_that_is_no_share_of_100_points_ends_with_status_2(value: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["accuracy", "x", "--data", "y", "--interval-width", value])
+    assert ended.value.code == 2
+
+
+def test_the_confusion_is_shown_where_it_was_asked_for(
+    bundle: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["accuracy", str(bundle), "--data", f"folder:{pictures}", "--confusion"])
+    assert "tflite/int8 with litert on 1 thread: what the pictures of each class were taken for" in (
+        capsys.readouterr().out
+    )

@@ -12,11 +12,10 @@ import pytest
 
 from bench.odd_runtimes import CRASH, SLOW, SLOW_S, WORKER
 from fer_bench.latency import run as latency
+from fer_bench.latency.rows import ScenarioRow
 from fer_bench.latency.run import Plan, judged, run, text
-from fer_bench.latency.worker import MAX_SAMPLES, sample
 from fer_bench.processes.children import Json, ask
 from fer_bench.results.report import Report, exit_code
-from fer_bench.results.rows import LatencyRow
 from fer_bench.variants import Choice
 from fer_edge import runtimes
 from fer_edge.errors import ExitCode, RuntimeUnavailable, UsageError
@@ -54,8 +53,8 @@ def measured(bundle: Path) -> tuple[Report, list[str]]:
     return run(plan, said.append), said
 
 
-def rows_of(report: Report) -> list[LatencyRow]:
-    return [row for row in report.rows if isinstance(row, LatencyRow)]
+def rows_of(report: Report) -> list[ScenarioRow]:
+    return [row for row in report.rows if isinstance(row, ScenarioRow)]
 
 
 def test_rounds_are_interleaved_across_variants(measured: tuple[Report, list[str]]) -> None:
@@ -75,6 +74,9 @@ def test_every_figure_of_a_row_is_there(measured: tuple[Report, list[str]]) -> N
         assert row.p99_ms is not None
         assert row.p50_ci95_ms is not None
         assert 0 < row.p50_ci95_ms[0] <= row.p50_ci95_ms[1]
+        assert row.per_second is not None
+        assert row.harness_overhead_ns
+        assert max(row.harness_overhead_ns) < row.p50_ms * 1e6
         assert 0 < row.p50_ms <= row.p90_ms <= row.p95_ms <= row.p99_ms
         assert row.effective_precision == row.precision
         assert row.peak_rss_bytes is not None
@@ -163,6 +165,7 @@ def test_a_variant_that_failed_is_not_started_again(bundle: Path) -> None:
 def test_when_nothing_ran_the_exit_code_says_unavailable(bundle: Path) -> None:
     report = run(Plan(str(bundle), only_litert(), rounds=1), quiet, FAILING_WORKER)
     assert exit_code(report) == ExitCode.UNAVAILABLE
+    assert text(report).endswith("nothing of tiny runs here")
     assert all(row.error and "no such instruction" in row.error for row in rows_of(report))
 
 
@@ -199,6 +202,12 @@ def test_a_runtime_that_is_not_installed_names_the_extra(bundle: Path, monkeypat
         run(Plan(str(bundle), Choice(runtimes=("onnxruntime",))), quiet)
 
 
+def test_where_no_artifact_runs_one_sentence_says_why_once(bundle: Path) -> None:
+    with pytest.raises(RuntimeUnavailable) as caught:
+        run(Plan(str(bundle), Choice(runtimes=("onnxruntime",))), quiet)
+    assert str(caught.value) == "nothing of tiny runs here: onnxruntime does not run tflite"
+
+
 def test_an_unknown_runtime_is_a_usage_error(bundle: Path) -> None:
     with pytest.raises(UsageError, match="no runtime 'fast'; there are litert"):
         run(Plan(str(bundle), Choice(runtimes=("fast",))), quiet)
@@ -229,8 +238,8 @@ def test_what_a_bundle_does_not_have_is_a_usage_error(bundle: Path, choice: Choi
         run(Plan(str(bundle), choice), quiet)
 
 
-def row(precision: str, p50_ms: float, width: float = 0.01, threads: int = 1, runtime: str = "litert") -> LatencyRow:
-    return LatencyRow(
+def row(precision: str, p50_ms: float, width: float = 0.01, threads: int = 1, runtime: str = "litert") -> ScenarioRow:
+    return ScenarioRow(
         format="tflite",
         precision=precision,
         runtime=runtime,
@@ -268,30 +277,3 @@ def test_without_float32_there_is_no_ratio_and_that_is_told() -> None:
     (found,) = judged([row("int8", 0.5)])
     assert found.ratio_to_float32 is None
     assert "no float32 was measured" in str(found.verdict)
-
-
-class Ticks:
-    """A clock that moves one step per reading."""
-
-    def __init__(self, step_s: float) -> None:
-        self.now_s, self.step_s = 0.0, step_s
-
-    def __call__(self) -> float:
-        self.now_s += self.step_s
-        return self.now_s
-
-
-def test_sampling_goes_on_after_the_time_until_the_count_is_reached() -> None:
-    assert len(sample(lambda: None, 50, 0.1, Ticks(1.0))) == 50
-
-
-def test_sampling_goes_on_after_the_count_until_the_time_is_over() -> None:
-    assert len(sample(lambda: None, 5, 100.0, Ticks(0.5))) == pytest.approx(100, abs=1)
-
-
-def test_a_sample_is_the_time_of_one_call_in_nanoseconds() -> None:
-    assert sample(lambda: None, 3, 0.0, Ticks(0.25)) == [250_000_000] * 3
-
-
-def test_sampling_has_an_upper_limit() -> None:
-    assert len(sample(lambda: None, 1, 1e9, Ticks(1e-6))) == MAX_SAMPLES

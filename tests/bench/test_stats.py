@@ -42,11 +42,59 @@ def test_the_interval_covers_the_true_median_about_as_often_as_it_says() -> None
     assert covered >= 16  # 95 % of 20 is 19; fewer than 16 happens three times in 1000
 
 
-def test_more_samples_than_are_drawn_do_not_narrow_the_interval_beyond_the_draws() -> None:
+def test_thinning_many_samples_moves_no_interval_by_more_than_its_own_width() -> None:
+    rounds = [np.random.default_rng(k).lognormal(0, 0.3, 3 * stats.MAX_KEPT) for k in range(2)]
+    percentiles = (50, 90, 95, 99)
+    for q, (low, high) in zip(percentiles, stats.intervals(rounds, percentiles), strict=True):
+        assert low <= stats.percentile(np.concatenate(rounds), q) <= high
+        assert 0 < high - low < 0.03
+
+
+def test_intervals_of_percentiles_are_those_of_resampling_by_hand() -> None:
+    rounds = [np.random.default_rng(k).lognormal(0.02 * k, 0.2, 400) for k in range(3)]
+    rng = np.random.default_rng(9)
+    drawn = [np.concatenate([rng.choice(rounds[k], 400) for k in rng.integers(3, size=3)]) for _ in range(2000)]
+    for q, found in zip((50, 90, 99), stats.intervals(rounds, (50, 90, 99)), strict=True):
+        by_hand = np.percentile([stats.percentile(each, q) for each in drawn], [2.5, 97.5])
+        assert found == pytest.approx(tuple(by_hand), rel=0.02)
+
+
+def test_more_samples_narrow_the_interval_of_a_tail() -> None:
     rng = np.random.default_rng(3)
-    small, large = rng.normal(0, 1, stats.DRAWS_PER_ROUND), rng.normal(0, 1, 20 * stats.DRAWS_PER_ROUND)
-    widths = [high - low for low, high in (stats.median_interval([small]), stats.median_interval([large]))]
-    assert widths[1] > 0.6 * widths[0]
+    (few,), (many,) = (stats.intervals([rng.normal(100, 1, n)], (99,)) for n in (1000, 16_000))
+    assert many[1] - many[0] < 0.5 * (few[1] - few[0])
+
+
+@pytest.mark.parametrize(("q", "samples"), [(50, 6), (90, 36), (95, 72), (99, 368)])
+def test_an_interval_needs_so_many_samples_that_the_largest_lies_beyond_the_percentile(q: float, samples: int) -> None:
+    assert stats.needed_for_interval(q) == samples
+    assert 1 - (q / 100) ** samples >= 0.975 > 1 - (q / 100) ** (samples - 1)
+
+
+@pytest.mark.parametrize(("q", "samples"), [(90, 10), (95, 20), (99, 100)])
+def test_with_fewer_samples_a_percentile_is_only_the_largest(q: float, samples: int) -> None:
+    assert stats.needed_for_percentile(q) == samples
+    assert stats.percentile(np.arange(samples), q) < samples - 1
+    assert stats.percentile(np.arange(samples - 1), q) == samples - 2
+
+
+def test_too_few_samples_give_no_interval_and_say_how_many_would() -> None:
+    found = stats.summarize([np.arange(1, 51) * 1_000_000])
+    assert found.needed == {"p95": 72, "p99": 368}
+    assert found.p90_ci95 is not None
+    assert (found.p95_ci95, found.p99_ci95) == (None, None)
+    assert stats.summarize([np.arange(1, 401)]).needed == {}
+
+
+def test_the_interval_of_a_mean_holds_it_and_never_reaches_below_0() -> None:
+    wild = np.asarray([1] * 20 + [10_000])
+    low, high = stats.mean_interval([wild])
+    assert 0 < low < wild.mean() < high
+
+
+def test_the_interval_of_a_mean_has_the_spread_between_rounds_in_it() -> None:
+    low, high = stats.mean_interval([np.full(100, value) for value in (100, 200, 300)])
+    assert (low, high) == pytest.approx((100, 300), rel=1e-3)
 
 
 def test_rounds_of_unequal_length_count_by_their_samples() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
-from fer_bench.commands.common import add_bundle, add_json, choice, count, finish, say
+from fer_bench.commands.common import add_bundle, add_json, choice, count, finish, names, say
+from fer_bench.peers.flags import add_peer
 from fer_bench.results.report import exit_code
+
+MAX_POINTS = 100.0
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
@@ -29,13 +33,33 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
     )
     accuracy.add_argument("--limit", type=count, metavar="N", help="N pictures, classes in equal shares (default all)")
     accuracy.add_argument("--threads", type=count, default=1, metavar="N", help="threads per inference (default 1)")
+    accuracy.add_argument(
+        "--corruptions",
+        type=names,
+        default=(),
+        metavar="C,C",
+        help="also under what a camera does, in five steps each: blur, motion-blur, noise, low-light, jpeg, "
+        "small-face, box-jitter, or all (default none)",
+    )
+    accuracy.add_argument(
+        "--interval-width",
+        type=points,
+        metavar="PP",
+        help="refuse data that cannot promise an interval of top-1 of at most so many percentage points",
+    )
+    accuracy.add_argument("--confusion", action="store_true", help="show what each class was taken for")
+    add_peer(accuracy)
     add_json(accuracy)
     accuracy.set_defaults(command=_accuracy)
 
 
 def _accuracy(arguments: argparse.Namespace) -> int:
     from fer_bench.accuracy import run as accuracy  # noqa: PLC0415 - keeps --help light
+    from fer_bench.peers import accuracy as beside  # noqa: PLC0415 - as above
+    from fer_bench.peers.adapter import CROP, read_all  # noqa: PLC0415 - as above
+    from fer_bench.peers.report import exit_code as with_peers  # noqa: PLC0415 - as above
 
+    peers = read_all(arguments.peer, CROP)
     plan = accuracy.Plan(
         bundle=arguments.bundle,
         data=arguments.data,
@@ -43,6 +67,20 @@ def _accuracy(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         choice=choice(arguments),
         threads=arguments.threads,
+        corruptions=arguments.corruptions,
+        interval_width_pp=arguments.interval_width,
     )
-    report = accuracy.run(plan, say)
-    return finish(report, arguments.json, accuracy.text, exit_code(report))
+    report = beside.add(accuracy.run(plan, say), plan, peers, say)
+    text = beside.beside(partial(accuracy.text, confusion=arguments.confusion))
+    return finish(report, arguments.json, text, with_peers(report, exit_code(report)))
+
+
+def points(value: str) -> float:
+    """A number of percentage points, above 0 and at most 100."""
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0.0 < found <= MAX_POINTS:
+        raise argparse.ArgumentTypeError(f"percentage points above 0 and up to 100 are needed, found {value!r}")
+    return found

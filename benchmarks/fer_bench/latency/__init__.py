@@ -1,1 +1,1 @@
-"""How long one inference takes: per artifact, runtime and threads."""
+"""How long one inference takes: per model, runtime, threads and scenario."""

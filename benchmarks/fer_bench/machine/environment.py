@@ -5,14 +5,16 @@ Every path is taken under `root`, so that a test can lay out a board. What canno
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 import fer_edge
+from fer_edge.system.board import ARM_PARTS, Board
 
 ROOT = Path("/")
 X86_FEATURES = ("sse4_1", "avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
@@ -48,6 +50,18 @@ THROTTLE_BITS = {
 }
 """Bits of the Raspberry Pi firmware's `get_throttled`, as its documentation lists them."""
 NOW_BITS = 0xF
+SWITCHES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "KMP_AFFINITY",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "ORT_DISABLE_TELEMETRY",
+    "GLIBC_TUNABLES",
+    "MALLOC_ARENA_MAX",
+    "LD_PRELOAD",
+)
+"""Variables of the process that change how fast libraries compute, on how many threads, or from which memory."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +70,9 @@ class Conditions:
 
     temperature_c: the hottest thermal zone. throttled_bits: as the Raspberry Pi's firmware gives them; throttled: the
     same in words. undervoltage: the supply alarm of newer kernels. clocks_mhz: current, one per CPU. load_1min: tasks
-    that want to run, averaged over the last minute.
+    that want to run, averaged over the last minute. slowed: what holds any board back at this moment, in words.
+    throttle_count: how often PC processors slowed down for heat since boot, all cores. stolen_ticks, all_ticks: CPU
+    time since boot that a hypervisor gave to others, and all there was, in the kernel's ticks.
     """
 
     temperature_c: float | None
@@ -65,16 +81,25 @@ class Conditions:
     undervoltage: bool | None
     clocks_mhz: tuple[float, ...] | None
     load_1min: float | None
+    slowed: tuple[str, ...] | None = None
+    throttle_count: int | None = None
+    stolen_ticks: int | None = None
+    all_ticks: int | None = None
 
     @property
     def held_back(self) -> bool:
         """Whether the board is known to run slower than it could at this moment."""
-        return bool((self.throttled_bits or 0) & NOW_BITS) or bool(self.undervoltage)
+        return bool((self.throttled_bits or 0) & NOW_BITS) or bool(self.undervoltage) or bool(self.slowed)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What stays the same while one measures."""
+    """What stays the same while one measures.
+
+    cpus_usable: what affinity and the quota of a container leave of cpu_count. clock_limits_mhz: the highest that the
+    governor may choose, one per kind of core. boost: whether clocks above the nominal one are allowed. virtual: a guest
+    of a hypervisor. switches: variables of the process that libraries heed.
+    """
 
     board: str | None
     cpu: str | None
@@ -88,14 +113,23 @@ class Environment:
     fer_edge: str
     packages: dict[str, str]
     git_revision: str | None
+    os: str | None = None
+    container: str | None = None
+    libc: str | None = None
+    virtual: bool | None = None
+    cpus_usable: float | None = None
+    clock_limits_mhz: tuple[float, ...] | None = None
+    boost: bool | None = None
+    switches: dict[str, str] = field(default_factory=dict)
 
 
 def describe(root: Path = ROOT) -> Environment:
     """Read what identifies this machine and this software."""
     cpuinfo = _text(root / "proc/cpuinfo") or ""
+    facts = Board(root).facts()
     return Environment(
         board=_text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name"),
-        cpu=_cpu_field(cpuinfo, "model name") or _cpu_field(cpuinfo, "Model"),
+        cpu=_cpu(cpuinfo),
         cpu_count=sum(line.startswith("processor") for line in cpuinfo.splitlines()),
         cpu_features=_features(cpuinfo),
         machine=platform.machine(),
@@ -106,6 +140,14 @@ def describe(root: Path = ROOT) -> Environment:
         fer_edge=fer_edge.__version__,
         packages=_versions(),
         git_revision=git_revision(),
+        os=facts.os,
+        container=facts.container,
+        libc=" ".join(platform.libc_ver()).strip() or None,
+        virtual="hypervisor" in (_cpu_field(cpuinfo, "flags") or "").split() if cpuinfo else None,
+        cpus_usable=_cpus_usable(root),
+        clock_limits_mhz=_clock_limits_mhz(root),
+        boost=_boost(root),
+        switches={name: os.environ[name] for name in SWITCHES if name in os.environ},
     )
 
 
@@ -117,6 +159,8 @@ def conditions(root: Path = ROOT) -> Conditions:
     ]
     clocks = [float(text) * MILLI for text in _texts(root, _CLOCKS) if _number(text)]
     load = (_text(root / "proc/loadavg") or "").split()
+    throttling = Board(root).throttling()
+    stolen, ticks = _ticks(root)
     return Conditions(
         temperature_c=max(temperatures) if temperatures else None,
         throttled_bits=bits,
@@ -124,6 +168,10 @@ def conditions(root: Path = ROOT) -> Conditions:
         undervoltage=_supply_alarm(root),
         clocks_mhz=tuple(clocks) or None,
         load_1min=float(load[0]) if load and _number(load[0]) else None,
+        slowed=None if throttling is None else throttling.now,
+        throttle_count=_throttle_count(root),
+        stolen_ticks=stolen,
+        all_ticks=ticks,
     )
 
 
@@ -176,6 +224,56 @@ def _cpu_field(cpuinfo: str, name: str) -> str | None:
         if colon and key.strip() == name:
             return value.strip()
     return None
+
+
+def _cpu(cpuinfo: str) -> str | None:
+    """The processor's name: a PC's own words, an ARM board's part, else what the board calls itself."""
+    part = ARM_PARTS.get(_cpu_field(cpuinfo, "CPU part") or "")
+    return _cpu_field(cpuinfo, "model name") or part or _cpu_field(cpuinfo, "Model")
+
+
+def _cpus_usable(root: Path) -> float | None:
+    """What affinity and the container's quota (cgroup 2) leave; of another root only its files count."""
+    quota, _, period = (_text(root / "sys/fs/cgroup/cpu.max") or "").partition(" ")
+    limits = [int(quota) / int(period)] if quota.isdigit() and period.isdigit() and int(period) else []
+    if root == ROOT:
+        limits.append(float(len(os.sched_getaffinity(0))))
+    return min(limits, default=None)
+
+
+def _clock_limits_mhz(root: Path) -> tuple[float, ...] | None:
+    texts = set(_texts(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_max_freq"))
+    return tuple(sorted(float(text) * MILLI for text in texts if _number(text))) or None
+
+
+def _boost(root: Path) -> bool | None:
+    """Whether a PC's processor may go above its nominal clock."""
+    text = _text(root / "sys/devices/system/cpu/cpufreq/boost")
+    if text is not None:
+        return text == "1"
+    without = _text(root / "sys/devices/system/cpu/intel_pstate/no_turbo")
+    return None if without is None else without == "0"
+
+
+def _throttle_count(root: Path) -> int | None:
+    texts = _texts(root, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
+    counts = [int(text) for text in texts if text.isdigit()]
+    return sum(counts) if counts else None
+
+
+STEAL = 7
+"""Place of `steal` among the figures of the first line of /proc/stat, as proc(5) lists them."""
+GUEST = 8
+"""From here on the figures are parts of those before them."""
+
+
+def _ticks(root: Path) -> tuple[int | None, int | None]:
+    """(stolen by the hypervisor, all) since boot."""
+    words = (_text(root / "proc/stat") or "").partition("\n")[0].split()
+    figures = [int(word) for word in words[1:] if word.isdigit()]
+    if words[:1] != ["cpu"] or len(figures) <= STEAL:
+        return None, None
+    return figures[STEAL], sum(figures[:GUEST])
 
 
 def _features(cpuinfo: str) -> tuple[str, ...]:

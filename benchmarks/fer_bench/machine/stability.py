@@ -11,6 +11,8 @@ from fer_bench.machine.environment import Conditions, Environment
 MAX_ROUND_SPREAD = 0.10
 """Medians of the same variant in two processes that lie further apart tell of something else on the machine."""
 MAX_TAIL_RATIO = 3.0
+MAX_STOLEN_SHARE = 0.01
+"""Of a machine's CPU time in the hands of others, from which on its users should know."""
 BUSY_SHARE = 0.5
 """Load per CPU before the run from which on the machine counts as busy."""
 
@@ -37,9 +39,14 @@ def of_plan(rounds: int) -> list[str]:
 def of_machine(environment: Environment, before: Conditions, after: Conditions, threads: int) -> list[str]:
     """What the machine did that spoils figures, as sentences."""
     notes = []
-    if before.held_back or after.held_back or _newly(before, after):
-        told = ", ".join(after.throttled or before.throttled or ()) or "under-voltage"
+    told = held_back(before, after)
+    if told is not None:
         notes.append(f"INVALID: the board was held back during the run ({told}); cool it or feed it, and measure again")
+    stolen = stolen_share(before, after)
+    if stolen is not None and stolen > MAX_STOLEN_SHARE:
+        notes.append(f"the hypervisor gave {100 * stolen:.0f} % of this machine's CPU time to others during the run")
+    if environment.cpus_usable is not None and threads > environment.cpus_usable:
+        notes.append(f"{threads} threads were asked of a process that may use {environment.cpus_usable:g} CPUs")
     if before.load_1min is not None and before.load_1min > BUSY_SHARE * max(environment.cpu_count, 1):
         notes.append(
             f"the machine was busy before the run (load {before.load_1min:.1f} on {environment.cpu_count} CPUs); "
@@ -52,6 +59,24 @@ def of_machine(environment: Environment, before: Conditions, after: Conditions, 
             f"the clock is governed by {', '.join(environment.governors)}; `performance` gives steadier figures"
         )
     return notes
+
+
+def held_back(before: Conditions, after: Conditions) -> str | None:
+    """What made the board slower than it can be between these two moments, in words; None when nothing did."""
+    if before.held_back or after.held_back or _newly(before, after):
+        words = after.throttled or before.throttled or after.slowed or before.slowed or ()
+        return ", ".join(words) or "under-voltage"
+    if before.throttle_count is not None and (after.throttle_count or 0) > before.throttle_count:
+        return f"the processor slowed down for heat {(after.throttle_count or 0) - before.throttle_count} times"
+    return None
+
+
+def stolen_share(before: Conditions, after: Conditions) -> float | None:
+    """Share, 0 to 1, of the CPUs' time that a hypervisor gave to others between these two moments."""
+    if None in (before.stolen_ticks, before.all_ticks, after.stolen_ticks, after.all_ticks):
+        return None
+    ticks = (after.all_ticks or 0) - (before.all_ticks or 0)
+    return ((after.stolen_ticks or 0) - (before.stolen_ticks or 0)) / ticks if ticks > 0 else None
 
 
 def _newly(before: Conditions, after: Conditions) -> bool:

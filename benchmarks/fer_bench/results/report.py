@@ -49,6 +49,8 @@ class Report:
                 "name": self.bundle.manifest.name,
                 "path": str(self.bundle.path),
                 "sha256": self.bundle.sha256,
+                "labels": list(self.bundle.manifest.labels),
+                "preprocess": self.bundle.manifest.preprocess.model_dump(mode="json"),
             },
             "environment": {
                 **asdict(self.environment),

@@ -35,8 +35,8 @@ class LatencyRow(Row):
 
     Percentiles are over the steady samples of all rounds. load_ms (bytes to a runtime that can run) and first_ms have
     one value per round, warmup_ns and samples_ns one list per round. peak_rss_bytes: of a process that does nothing
-    else, the largest of the rounds. ratio_to_float32: of the p50s, same runtime and threads; significant: their
-    intervals do not overlap. golden_error: largest difference of a golden output.
+    else, the largest of the rounds; peak_rss_bytes_rounds has each. ratio_to_float32: of the p50s, same runtime and
+    threads; significant: their intervals do not overlap. golden_error: largest difference of a golden output.
     """
 
     p50_ms: float | None = None
@@ -53,6 +53,31 @@ class LatencyRow(Row):
     first_ms: tuple[float, ...] = ()
     warmup_ns: tuple[tuple[int, ...], ...] = ()
     samples_ns: tuple[tuple[int, ...], ...] = ()
+    peak_rss_bytes_rounds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorruptionRow:
+    """One artifact on the same pictures as its row, after one step of what a camera does to them.
+
+    severity: 1 (mild) to 5 (harsh); level: what that is, in the corruption's unit. drop_from_clean_pp: percentage
+    points below the same artifact on the clean pictures. drop_pp, mcnemar_p: against the float32 reference on the same
+    corrupted pictures. right: which pictures were right, in their order, as base64 of bits, the first in the highest
+    bit of the first byte.
+    """
+
+    corruption: str
+    severity: int
+    level: float
+    n: int
+    top1: float
+    top1_ci95: tuple[float, float]
+    drop_from_clean_pp: float
+    drop_from_clean_pp_ci95: tuple[float, float]
+    drop_pp: float | None = None
+    drop_pp_ci95: tuple[float, float] | None = None
+    mcnemar_p: float | None = None
+    right: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +85,14 @@ class AccuracyRow(Row):
     """How right the artifact is. Shares are 0 to 1; drops are percentage points below `reference`, positive is worse.
 
     mcnemar_p: exact two-sided p that both are equally good. agreement: share of pictures with the same top-1 label.
+    confusion: counts, rows are the truth, columns what was said, both in the order of `recall`. predictions: index of
+    the label that was said, one per picture; confidences: its calibrated probability, 4 digits.
     """
 
     top1: float | None = None
     top1_ci95: tuple[float, float] | None = None
     recall: dict[str, float] = field(default_factory=dict)
+    recall_ci95: dict[str, tuple[float, float]] = field(default_factory=dict)
     support: dict[str, int] = field(default_factory=dict)
     macro_recall: float | None = None
     macro_f1: float | None = None
@@ -74,6 +102,10 @@ class AccuracyRow(Row):
     drop_pp_ci95: tuple[float, float] | None = None
     mcnemar_p: float | None = None
     agreement: float | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
+    predictions: tuple[int, ...] = ()
+    confidences: tuple[float, ...] = ()
+    corruptions: tuple[CorruptionRow, ...] = ()
 
 
 def count(number: int, noun: str) -> str:

@@ -1,0 +1,1 @@
+"""Where within one inference the time goes, as the runtimes themselves tell it."""

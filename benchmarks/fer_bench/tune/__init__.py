@@ -1,0 +1,1 @@
+"""What runs best on this board within bounds, and into the daemon's configuration with it."""
