@@ -35,8 +35,8 @@ demo: $(VENV)/.base ## watch a built-in face change its expression, for some 20 
 
 .PHONY: test
 test: $(VENV)/.dev ## run the whole suite
-	@echo "== testing: $(BIN)/python -m pytest (some minutes)"
-	@$(BIN)/python -m pytest
+	@echo "== testing: $(BIN)/python -m pytest -n 2 --dist loadfile (some minutes)"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style, types, and the direction of imports
@@ -67,6 +67,10 @@ flood: $(VENV)/.dev ## what thousands of idle connections and unread pictures co
 .PHONY: outputs
 outputs: $(VENV)/.dev ## what all outputs cost against JSON lines alone, and events' latency (make outputs CLIP=clip.mp4; needs mosquitto)
 	@$(BIN)/python tests/system/outputs.py --clip "$(CLIP)"
+
+.PHONY: honesty
+honesty: $(VENV)/.dev ## whether two measurements of the same thing compare as "not significant" on this machine
+	@$(BIN)/python tests/system/honesty.py --pairs 20
 
 .PHONY: check-stops
 check-stops: $(VENV)/.dev ## fifty SIGTERMs in the middle of everything (needs mosquitto)
