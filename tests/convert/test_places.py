@@ -72,7 +72,8 @@ def test_ctrl_c_leaves_nothing(
 
 
 def test_ctrl_c_while_int8_is_calibrated_leaves_nothing(run: Path, data: Path, out: Path) -> None:
-    program = "import sys; from fer_convert.cli import main; sys.exit(main())"
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heed}; import sys; from fer_convert.cli import main; sys.exit(main())"
     flags = ["--calibrate", str(data), "--to", "tflite,openvino", "--precision", "int8", "--out", str(out)]
     command = [sys.executable, "-c", program, str(run), *flags]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ended:
