@@ -252,9 +252,9 @@ def report(path: Path, seen: Seen, heard: set[str], status: int) -> int:
 
 
 def held(samples: list[Sample], from_s: float) -> float:
-    """Mean of the memory over a while, as it goes up and down with the camera that is lost once a minute."""
+    """The most memory within a while, as it goes up and down with the camera that is lost once a minute."""
     part = [each.rss_bytes for each in samples if from_s <= each.at_s < from_s + HELD_S]
-    return statistics.mean(part or [samples[-1].rss_bytes])
+    return max(part, default=samples[-1].rss_bytes)
 
 
 def missing(wanted: set[str], found: set[str]) -> str:
