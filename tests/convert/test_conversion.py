@@ -114,24 +114,23 @@ def output_errors(conversion: dict[str, Any]) -> list[float]:
     return [row.pop("output_error") for row in conversion["rows"]]
 
 
-def test_a_second_process_makes_the_same_bytes_and_prints_nothing_else(
-    converted: Converted, run: Path, data: Path, tmp_path: Path
-) -> None:
-    again = tmp_path / "again"
+def told_by_a_process(run: Path, data: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a user starts it: in a process of its own, whose layers are numbered from the start."""
     program = "import sys; from fer_convert.cli import main; sys.exit(main())"
-    arguments = [str(run), "--out", str(again), "--calibrate", str(data), "--json", "-"]
-    ended = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-c", program, str(run), "--out", str(out), "--calibrate", str(data), "--json", "-"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    for path in converted.bundle.iterdir():
+    return ended
+
+
+def test_a_second_process_makes_the_same_bytes_and_prints_nothing_else(run: Path, data: Path, tmp_path: Path) -> None:
+    once, again = tmp_path / "once", tmp_path / "again"
+    told_by_a_process(run, data, once)
+    ended = told_by_a_process(run, data, again)
+    for path in once.iterdir():
         if path.name != "conversion.json":
             assert (again / path.name).read_bytes() == path.read_bytes(), path.name
-    told = json.loads((again / "conversion.json").read_text(encoding="utf-8"))
-    before = json.loads((converted.bundle / "conversion.json").read_text(encoding="utf-8"))
+    told, before = (json.loads((each / "conversion.json").read_text(encoding="utf-8")) for each in (again, once))
     errors = output_errors(told)
     assert errors == pytest.approx(output_errors(before), rel=1e-3, abs=1e-5)
     assert told == before
