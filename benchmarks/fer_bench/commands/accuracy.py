@@ -6,11 +6,9 @@ import argparse
 from functools import partial
 from typing import Any
 
-from fer_bench.commands.common import add_bundle, add_json, choice, count, finish, names, say
+from fer_bench.commands.common import MAX_POINTS, add_bundle, add_json, choice, count, finish, names, number, say
 from fer_bench.peers.flags import add_peer
 from fer_bench.results.report import exit_code
-
-MAX_POINTS = 100.0
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
@@ -77,10 +75,7 @@ def _accuracy(arguments: argparse.Namespace) -> int:
 
 def points(value: str) -> float:
     """A number of percentage points, above 0 and at most 100."""
-    try:
-        found = float(value)
-    except ValueError:
-        found = -1.0
+    found = number(value)
     if not 0.0 < found <= MAX_POINTS:
         raise argparse.ArgumentTypeError(f"percentage points above 0 and up to 100 are needed, found {value!r}")
     return found

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_bench.commands.common import add_bundle, choice, count, counts, names, say, seconds
+from fer_bench.commands.common import add_bundle, choice, count, counts, names, points, say, seconds
 from fer_edge.command import INTERRUPTED
 
 
@@ -95,14 +95,3 @@ def _plan(arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a Plan, whose
         timeout_s=arguments.timeout,
         max_drop_pp=MAX_DROP_PP if arguments.max_drop is None else arguments.max_drop,
     )
-
-
-def points(value: str) -> float:
-    """Percentage points that may be lost: 0 to 100."""
-    try:
-        found = float(value)
-    except ValueError:
-        found = -1.0
-    if not 0.0 <= found <= 100.0:
-        raise argparse.ArgumentTypeError(f"percentage points from 0 to 100 are needed, found {value!r}")
-    return found

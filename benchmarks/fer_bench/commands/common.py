@@ -11,6 +11,7 @@ from fer_bench.results.report import Report
 from fer_edge.command import INTERRUPTED, STDOUT, tell, write_json
 
 MAX_THREADS = 256
+MAX_POINTS = 100.0
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -86,10 +87,23 @@ def count(value: str) -> int:
 
 def seconds(value: str) -> float:
     """A number of seconds above 0."""
-    try:
-        found = float(value)
-    except ValueError:
-        found = -1.0
+    found = number(value)
     if not 0.0 < found < float("inf"):
         raise argparse.ArgumentTypeError(f"a number of seconds above 0 is needed, found {value!r}")
     return found
+
+
+def points(value: str) -> float:
+    """Percentage points, 0 to 100."""
+    found = number(value)
+    if not 0.0 <= found <= MAX_POINTS:
+        raise argparse.ArgumentTypeError(f"percentage points from 0 to 100 are needed, found {value!r}")
+    return found
+
+
+def number(value: str) -> float:
+    """A number, or one below 0, which no flag takes, for what is none."""
+    try:
+        return float(value)
+    except ValueError:
+        return -1.0

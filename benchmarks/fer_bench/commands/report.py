@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_bench.commands.all import points
-from fer_bench.commands.common import say
+from fer_bench.commands.common import points, say
 from fer_edge.command import prove_writable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fer_bench.commands.common import add_json, count, finish, say
+from fer_bench.commands.common import add_json, count, finish, number, say
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
@@ -40,10 +40,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
 
 def minutes(value: str) -> float:
     """A number of minutes above 0."""
-    try:
-        found = float(value)
-    except ValueError:
-        found = -1.0
+    found = number(value)
     if not 0.0 < found < float("inf"):
         raise argparse.ArgumentTypeError(f"a number of minutes above 0 is needed, found {value!r}")
     return found

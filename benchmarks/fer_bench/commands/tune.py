@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fer_bench.commands.common import add_bundle, add_output, choice, count, counts, finish, say, seconds
+from fer_bench.commands.common import (
+    add_bundle,
+    add_output,
+    choice,
+    count,
+    counts,
+    finish,
+    number,
+    points,
+    say,
+    seconds,
+)
 
 MAX_PERIOD_S = 60.0
 
@@ -99,30 +110,15 @@ def _tune(arguments: argparse.Namespace) -> int:
 
 def above_zero(value: str) -> float:
     """A number above 0."""
-    found = _number(value)
+    found = number(value)
     if not 0.0 < found < float("inf"):
         raise argparse.ArgumentTypeError(f"a number above 0 is needed, found {value!r}")
     return found
 
 
-def points(value: str) -> float:
-    """Percentage points, 0 to 100."""
-    found = _number(value)
-    if not 0.0 <= found <= 100.0:
-        raise argparse.ArgumentTypeError(f"0 to 100 percentage points are needed, found {value!r}")
-    return found
-
-
 def periods(value: str) -> tuple[float, ...]:
     """`0.3,1` as seconds, 0 (every frame) to MAX_PERIOD_S."""
-    found = tuple(dict.fromkeys(_number(part) for part in value.split(",")))
+    found = tuple(dict.fromkeys(number(part) for part in value.split(",")))
     if not all(0.0 <= each <= MAX_PERIOD_S for each in found):
         raise argparse.ArgumentTypeError(f"seconds from 0 to {MAX_PERIOD_S:g} are needed, found {value!r}")
     return found
-
-
-def _number(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        return -1.0

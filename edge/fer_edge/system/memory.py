@@ -1,8 +1,8 @@
 """Gives memory that is free again back to the kernel, so that what a process of months holds is what it uses.
 
-glibc gives every thread that allocates an arena of its own, up to eight per CPU, and keeps what is freed in them. A
-daemon whose capture thread starts anew with each camera that comes back, and whose pictures are large, so grows for
-hours although nothing is lost. Two arenas are enough for its threads, which rarely allocate at the same time.
+glibc gives every thread that allocates an arena of its own, up to eight per CPU, and keeps what is freed in them. In an
+hour with a camera that was lost every minute the daemon grew by 8 % although no Python object was kept; with few arenas
+and with what is free given back, by 2 %. Which of the two did it was not measured.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def trimmer(library: Any = None) -> Callable[[], object] | None:  # noqa: ANN401
 
 
 class Trimming:
-    """Gives free memory back once a minute, which takes a few milliseconds."""
+    """Gives free memory back once a minute; 10 to 30 ms were seen, on a heap of hundreds of megabytes."""
 
     def __init__(self, clock: Clock, trim: Callable[[], object] | None = None) -> None:
         """trim: the C library's own by default."""

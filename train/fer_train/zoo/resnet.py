@@ -5,8 +5,8 @@ them. `torch` nets are torchvision's, value by value: halved by the 3x3 convolut
 named as there with `_` for `.`, so that published weights mean the same here.
 
 Without published weights a bottleneck block begins as its skip alone: the scale of its last batch normalisation starts
-at 0 (Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 5.1). The reports do not say; ResNet-50 hardly learns
-in its first thousand steps otherwise.
+at 0 (Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 5.1). The reports do not say; otherwise ResNet-50
+had learnt next to nothing after six hundred steps on FER2013, where so it is at 31 % after nine hundred.
 """
 
 from __future__ import annotations
