@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,11 @@ class Page:
         careful = f"(() => {{ try {{ return {expression}; }} catch {{ return false; }} }})()"
 
         async def look() -> Any:
-            while not (found := await self.value(careful)):  # noqa: ASYNC110 - the condition is in another process
+            while True:
+                with suppress(BetweenPages):
+                    if found := await self.value(careful):
+                        return found
                 await asyncio.sleep(LOOK_S)
-            return found
 
         try:
             return await asyncio.wait_for(look(), PATIENCE_S)
@@ -104,6 +106,16 @@ class Page:
             self.complaints.append(f"{params['entry']['source']}: {params['entry']['text']}")
 
 
+class BetweenPages(AssertionError):
+    """The page that was asked is being replaced by the next one."""
+
+
+def refusal(error: dict[str, Any]) -> AssertionError:
+    """What the browser's answer means."""
+    between = any(word in error["message"] for word in ("navigated", "context was destroyed", "Cannot find context"))
+    return BetweenPages(error) if between else AssertionError(error)
+
+
 _numbers = itertools.count(1)
 
 
@@ -129,7 +141,7 @@ async def tab(devtools: str) -> Any:
                 message = raw.json()
                 if (waiting := replies.pop(message.get("id", 0), None)) and not waiting.done():
                     if "error" in message:
-                        waiting.set_exception(AssertionError(message["error"]))
+                        waiting.set_exception(refusal(message["error"]))
                     else:
                         waiting.set_result(message["result"])
                 elif (page := pages.get(message.get("sessionId", ""))) is not None:
@@ -356,7 +368,8 @@ def test_a_person_signs_in_with_the_token_and_out_again(devtools: str, tmp_path:
         await live(page)
         assert await page.value("document.cookie") == ""
         await page.until("!document.getElementById('leave').hidden")
-        await page.value("document.getElementById('leave').click()")
+        with suppress(BetweenPages):  # signing out may replace the page before the click is answered
+            await page.value("document.getElementById('leave').click()")
         await page.until("!!document.querySelector('input[name=token]')")
 
     with serving(token_file=token_file(tmp_path)) as served:

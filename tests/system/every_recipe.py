@@ -27,6 +27,8 @@ WHOLE = 1_000_000
 OTHER_DATA = ("labels=fer2013", "data.split=official", "data.validation=0.0", "data.test=0.0")
 SMALL = ("preprocess.size=32", "fit.batch=32")
 """A net with running means in every block needs some hundred steps until they are true."""
+OFTEN = ("fit.batch=16",)
+"""More steps, for nets of which a CPU sees few pictures in reasonable time."""
 ADAM = ("fit.optimizer=adam", "fit.learning_rate=5e-4")
 TRUNK = "porto-resnet50"
 FROM_TRUNK = (
@@ -62,10 +64,10 @@ TRIALS = {
     "cmu-resnet18": Trial(4, 5600, (*OTHER_DATA, *SMALL, "model.weights=none")),
     "cmu-cnn5": Trial(4, 5600, OTHER_DATA),
     "fernet-s": Trial(4, 3500, ("fit.batch=32", "fit.learning_rate=0.02")),
-    "buffalo-googlenet": Trial(4, 5600, (*SMALL, "fit.learning_rate=1e-3")),
-    "buffalo-unet": Trial(3, 2800, (*SMALL, "fit.learning_rate=3e-4")),
-    "buffalo-newnet": Trial(3, 2800, (*SMALL, *ADAM)),
-    "buffalo-roglenet": Trial(3, 2800, (*SMALL, *ADAM)),
+    "buffalo-googlenet": Trial(5, 14000, (*SMALL, "fit.learning_rate=1e-3")),
+    "buffalo-unet": Trial(4, 7000, (*SMALL, *OFTEN, "fit.learning_rate=3e-4")),
+    "buffalo-newnet": Trial(4, 7000, (*SMALL, *OFTEN, *ADAM)),
+    "buffalo-roglenet": Trial(4, 7000, (*SMALL, *OFTEN, *ADAM)),
     "buffalo-cnn": Trial(30, WHOLE),
     "buffalo-resnet": Trial(26, WHOLE),
 }
