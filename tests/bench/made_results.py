@@ -122,7 +122,8 @@ def put(path: Path, found: Document) -> str:
 
 def compared(folder: Path, base: Document, new: Document, *fail_on: str, **options: Any) -> Comparison:
     """Two results, by way of their files."""
-    return run(Plan(put(folder / "base.json", base), put(folder / "new.json", new), fail_on, **options))
+    (found,) = run(Plan(put(folder / "base.json", base), put(folder / "new.json", new), fail_on, **options))
+    return found
 
 
 def latency(middle_ms: float, seed: int, count: int = 10, spread: float = STEADY, **changes: Any) -> Document:

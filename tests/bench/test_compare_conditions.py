@@ -33,7 +33,7 @@ def test_a_condition_fails_when_the_change_is_larger_and_significant(
     found = compared(tmp_path, latency(1.0, 1, 12), latency(factor, 2, 12), condition)
     (gate,) = found.gates
     assert (gate.condition, gate.outcome) == (condition, outcome)
-    assert exit_code(found) == (ExitCode.GATE_NOT_MET if outcome == "failed" else ExitCode.OK)
+    assert exit_code([found]) == (ExitCode.GATE_NOT_MET if outcome == "failed" else ExitCode.OK)
     assert f"{outcome}: {condition}: tflite/int8" in text(found)
 
 
@@ -41,10 +41,10 @@ def test_a_change_that_is_not_ruled_out_is_unsure_and_fails_only_when_asked(tmp_
     base, new = latency(1.0, 1, 3), latency(9.0, 2, 3)
     found = compared(tmp_path, base, new, "p50:+5%")
     assert [gate.outcome for gate in found.gates] == ["unsure"]
-    assert exit_code(found) == ExitCode.OK
+    assert exit_code([found]) == ExitCode.OK
     assert "what is unsure does not fail" in text(found)
     strict = compared(tmp_path, base, new, "p50:+5%", fail_on_unsure=True)
-    assert exit_code(strict) == ExitCode.GATE_NOT_MET
+    assert exit_code([strict]) == ExitCode.GATE_NOT_MET
 
 
 def test_a_size_has_no_spread(tmp_path: Path) -> None:

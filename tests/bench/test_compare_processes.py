@@ -48,7 +48,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(600)
 def test_a_runtime_slower_by_5_percent_is_significant(measured: Path) -> None:
-    found = run(Plan(str(measured / "base"), str(measured / "slow"), ("p50:+2%",)))
+    (found,) = run(Plan(str(measured / "base"), str(measured / "slow"), ("p50:+2%",)))
     (row,) = found.rows
     assert found.interleaved
     assert row.ratio == pytest.approx(1.05, abs=0.02)
@@ -58,7 +58,8 @@ def test_a_runtime_slower_by_5_percent_is_significant(measured: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_same_runtime_is_not_significant(measured: Path) -> None:
-    (row,) = run(Plan(str(measured / "base"), str(measured / "same"))).rows
+    (found,) = run(Plan(str(measured / "base"), str(measured / "same")))
+    (row,) = found.rows
     assert row.significant is False
     assert row.ratio == pytest.approx(1.0, abs=0.02)
     assert row.smallest is not None
@@ -71,7 +72,8 @@ def test_few_rounds_show_no_5_percent(measured: Path, tmp_path: Path) -> None:
         (tmp_path / side).mkdir()
         for k in range(FEW):
             (tmp_path / side / f"{k}.json").symlink_to(measured / side / f"{k}.json")
-    (row,) = run(Plan(str(tmp_path / "base"), str(tmp_path / "slow"))).rows
+    (found,) = run(Plan(str(tmp_path / "base"), str(tmp_path / "slow")))
+    (row,) = found.rows
     assert row.significant is None
     assert "8 rounds each are needed, found 4 and 4" in row.verdict
 

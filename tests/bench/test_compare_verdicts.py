@@ -108,7 +108,7 @@ def test_a_difference_that_the_machine_drifted_by_itself_is_not_significant(tmp_
 
 
 def test_runs_by_turns_are_compared_in_pairs(tmp_path: Path) -> None:
-    found = run(by_turns(tmp_path, 1.05, 10, 0.01))
+    (found,) = run(by_turns(tmp_path, 1.05, 10, 0.01))
     (row,) = found.rows
     assert found.interleaved
     assert row.ratio == pytest.approx(1.05, rel=0.01)
@@ -117,7 +117,8 @@ def test_runs_by_turns_are_compared_in_pairs(tmp_path: Path) -> None:
 
 
 def test_five_percent_is_not_significant_with_few_rounds_by_turns(tmp_path: Path) -> None:
-    (row,) = run(by_turns(tmp_path, 1.05, 5, 0.01)).rows
+    (found,) = run(by_turns(tmp_path, 1.05, 5, 0.01))
+    (row,) = found.rows
     assert not row.significant
 
 
@@ -132,7 +133,8 @@ def test_folders_that_were_measured_one_after_the_other_are_not_pairs(tmp_path: 
         for side, start in (("base", 0), ("new", 100)):
             samples = rounds(1.0, 1, start + k)
             put(tmp_path / side / f"{k}.json", document([latency_row(samples)], minute=start + k))
-    assert not run(Plan(str(tmp_path / "base"), str(tmp_path / "new"))).interleaved
+    (found,) = run(Plan(str(tmp_path / "base"), str(tmp_path / "new")))
+    assert not found.interleaved
 
 
 @pytest.mark.parametrize(
@@ -176,8 +178,8 @@ def test_two_kinds_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_kind_without_figures_to_compare_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="all results are not compared, only those of latency, accuracy, pipeline"):
-        compared(tmp_path, document([], "all"), document([], "all", 1))
+    with pytest.raises(UsageError, match="soak results are not compared, only those of latency, accuracy, pipeline"):
+        compared(tmp_path, document([], "soak"), document([], "soak", 1))
 
 
 def test_rows_in_one_result_only_are_told_of(tmp_path: Path) -> None:

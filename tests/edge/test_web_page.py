@@ -71,7 +71,7 @@ class Page:
 
         async def look() -> Any:
             while True:
-                with suppress(BetweenPages):
+                with suppress(BetweenPagesError):
                     if found := await self.value(careful):
                         return found
                 await asyncio.sleep(LOOK_S)
@@ -106,14 +106,14 @@ class Page:
             self.complaints.append(f"{params['entry']['source']}: {params['entry']['text']}")
 
 
-class BetweenPages(AssertionError):
+class BetweenPagesError(AssertionError):
     """The page that was asked is being replaced by the next one."""
 
 
 def refusal(error: dict[str, Any]) -> AssertionError:
     """What the browser's answer means."""
     between = any(word in error["message"] for word in ("navigated", "context was destroyed", "Cannot find context"))
-    return BetweenPages(error) if between else AssertionError(error)
+    return BetweenPagesError(error) if between else AssertionError(error)
 
 
 _numbers = itertools.count(1)
@@ -368,7 +368,7 @@ def test_a_person_signs_in_with_the_token_and_out_again(devtools: str, tmp_path:
         await live(page)
         assert await page.value("document.cookie") == ""
         await page.until("!document.getElementById('leave').hidden")
-        with suppress(BetweenPages):  # signing out may replace the page before the click is answered
+        with suppress(BetweenPagesError):  # signing out may replace the page before the click is answered
             await page.value("document.getElementById('leave').click()")
         await page.until("!!document.querySelector('input[name=token]')")
 

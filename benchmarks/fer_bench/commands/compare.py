@@ -15,11 +15,14 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
     compare = commands.add_parser(
         "compare",
         help="what changed between two results, and whether that is more than chance",
-        description="Match the rows of two results of the same kind, and say per row what changed, with an interval, "
-        "a corrected p, and the smallest difference that would have shown. Unlike runs are refused.",
+        description="Match the rows of two results of the same kind, or of each part of two of `all`, and say per row "
+        "what changed, with an interval, a corrected p, and the smallest difference that would have shown. "
+        "Unlike runs are refused.",
         epilog="example: fer-bench compare before.json after.json --fail-on p50:+5%% --fail-on size:+0",
     )
-    compare.add_argument("base", metavar="BASE", help="a result, or a folder of results (*.json) of like runs")
+    compare.add_argument(
+        "base", metavar="BASE", help="a result, or a folder of results (*.json) of like runs, or the folder of `all`"
+    )
     compare.add_argument("new", metavar="NEW", help="the same for what is to be judged")
     compare.add_argument(
         "--fail-on",
@@ -53,8 +56,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         across_machines=arguments.across_machines,
     )
     found = comparing.run(plan)
-    table = "\n".join([words.text(found), *[f"note: {note}" for note in found.notes]])
-    print(table, file=sys.stderr if arguments.json == STDOUT else sys.stdout)
+    print(words.told(found), file=sys.stderr if arguments.json == STDOUT else sys.stdout)
     if arguments.json is not None:
-        write_json(found.as_json(), arguments.json)
+        write_json(comparing.as_one(found), arguments.json)
     return comparing.exit_code(found)

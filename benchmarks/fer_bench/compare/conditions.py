@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fer_bench.compare.measures import MEASURES
+from fer_bench.compare.measures import names_of
 from fer_bench.compare.rows import ComparedRow, GateResult
 from fer_edge.errors import UsageError
 
@@ -28,17 +28,18 @@ class Condition:
     relative: bool
 
 
-def parse(text: str, kind: str) -> Condition:
-    """Read a condition for results of this kind; raises UsageError with what is wrong about it."""
+def parse(text: str, kinds: Sequence[str]) -> Condition:
+    """Read a condition for results of these kinds; raises UsageError with what is wrong about it."""
     found = FORM.fullmatch(text.strip())
     if found is None:
         raise UsageError(
             f"--fail-on {text!r} is no condition: a figure, a colon, + or -, and an amount are needed, as in p50:+5%"
         )
-    names = [measure.name for measure in MEASURES[kind]]
+    names = list(dict.fromkeys(name for kind in kinds for name in names_of(kind)))
     name = found["name"]
-    if name not in names:
-        raise UsageError(f"--fail-on {text!r}: {kind} results have no figure {name!r}, they have {', '.join(names)}")
+    if names and name not in names:
+        listed = ", ".join(kinds)
+        raise UsageError(f"--fail-on {text!r}: {listed} results have no figure {name!r}, they have {', '.join(names)}")
     relative = bool(found["percent"])
     if relative and name == "top1":
         raise UsageError(f"--fail-on {text!r}: top1 is counted in percentage points: leave the % out, as in top1:-0.5")

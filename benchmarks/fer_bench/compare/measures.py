@@ -92,3 +92,8 @@ ALWAYS = frozenset({"p50", "rate", "top1", "cpu"})
 def measures(kind: str, names: Sequence[str]) -> list[Measure]:
     """Those that are always compared, and those named, in the order of the table."""
     return [each for each in MEASURES[kind] if each.name in ALWAYS or each.name in names]
+
+
+def names_of(kind: str) -> list[str]:
+    """The figures of results of this kind; none of a kind that is not compared."""
+    return [each.name for each in MEASURES.get(kind, ())]

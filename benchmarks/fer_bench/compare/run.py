@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from fer_bench.compare import accuracy, significance
-from fer_bench.compare.conditions import FAILED, UNSURE, judge, parse
+from fer_bench.compare.conditions import FAILED, UNSURE, Condition, judge, parse
 from fer_bench.compare.likeness import interleaved, require
-from fer_bench.compare.measures import Measure, Rounds, measures
+from fer_bench.compare.measures import Measure, Rounds, measures, names_of
 from fer_bench.compare.rows import ComparedRow, GateResult
 from fer_bench.compare.words import verdict
-from fer_bench.results.kinds import by_key
+from fer_bench.results.kinds import ALL, by_key
 from fer_bench.results.merge import pooled
 from fer_bench.results.provenance import Difference, as_json
-from fer_bench.results.reading import Result, read_all
+from fer_bench.results.reading import Result, parts, read_all
 from fer_bench.results.report import SCHEMA_VERSION
 from fer_edge.clock import SystemClock
 from fer_edge.errors import ExitCode, UsageError
@@ -71,11 +71,40 @@ class Comparison:
         }
 
 
-def run(plan: Plan) -> Comparison:
-    """Read both, match their rows, judge every figure; InputError for what cannot be read, UsageError for unlike."""
-    base, new = (pooled(read_all(Path(name))) for name in (plan.base, plan.new))
+def run(plan: Plan) -> list[Comparison]:
+    """Read both, match their rows, judge every figure: one comparison for each kind of result that is in both.
+
+    Raises InputError for what cannot be read, UsageError for what is unlike, and for a condition on a figure that
+    none of the kinds has.
+    """
+    base, new = _by_kind(plan.base), _by_kind(plan.new)
+    kinds = [kind for kind in base if kind in new]
+    if not kinds:
+        (a, *_), (b, *_) = base.values(), new.values()
+        unlike = f"{a.name} is of kind {', '.join(base)} and {b.name} of {', '.join(new)}"
+        raise UsageError(f"{unlike}: compare like with like")
+    conditions = [parse(text, kinds) for text in plan.fail_on]
+    return [
+        _of_kind(plan, base[kind], new[kind], [each for each in conditions if each.name in names_of(kind)])
+        for kind in kinds
+    ]
+
+
+def _by_kind(name: str) -> dict[str, Result]:
+    """A file's result, or a folder's, pooled; of results of `all` their parts."""
+    found = read_all(Path(name))
+    if any(result.kind != ALL for result in found):
+        whole = pooled(found)
+        return {whole.kind: whole}
+    split = [parts(result) for result in found]
+    kinds = [kind for kind in split[0] if all(kind in each for each in split)]
+    if not kinds:
+        raise UsageError(f"{found[0].name} has no part that was measured: there is nothing to compare")
+    return {kind: pooled([each[kind] for each in split]) for kind in kinds}
+
+
+def _of_kind(plan: Plan, base: Result, new: Result, conditions: Sequence[Condition]) -> Comparison:
     found = require(base, new, across_machines=plan.across_machines)
-    conditions = [parse(text, base.kind) for text in plan.fail_on]
     paired = interleaved(base, new)
     rows = _rows(base, new, [condition.name for condition in conditions], paired=paired)
     rows = _judged(rows, paired=paired)
@@ -93,10 +122,31 @@ def run(plan: Plan) -> Comparison:
     )
 
 
-def exit_code(comparison: Comparison) -> ExitCode:
+def exit_code(comparisons: Sequence[Comparison]) -> ExitCode:
     """1 when a condition failed, or is unsure and was asked not to be."""
-    bad = {FAILED, UNSURE} if comparison.plan.fail_on_unsure else {FAILED}
-    return ExitCode.GATE_NOT_MET if any(gate.outcome in bad for gate in comparison.gates) else ExitCode.OK
+    failed = any(
+        gate.outcome == FAILED or (gate.outcome == UNSURE and comparison.plan.fail_on_unsure)
+        for comparison in comparisons
+        for gate in comparison.gates
+    )
+    return ExitCode.GATE_NOT_MET if failed else ExitCode.OK
+
+
+def as_one(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Plain values under the published names; several are the parts of one, which has the rows of all."""
+    documents = [each.as_json() for each in comparisons]
+    first = documents[0]
+    if len(documents) == 1:
+        return first
+
+    def all_of(name: str) -> list[Any]:
+        """Each once, in the order of the parts."""
+        listed = [value for document in documents for value in document[name]]
+        return [value for i, value in enumerate(listed) if value not in listed[:i]]
+
+    joined = {name: all_of(name) for name in ("differences", "conditions", "notes", "rows")}
+    together = {name: all(document[name] for document in documents) for name in ("complete", "interleaved")}
+    return {**first, "of": ALL, **together, **joined, "parts": {document["of"]: document for document in documents}}
 
 
 def _rows(base: Result, new: Result, names: Sequence[str], *, paired: bool) -> list[ComparedRow]:

@@ -42,6 +42,15 @@ def _short(value: float) -> str:
 HEAD = ("row", "figure", "base", "new", "change", "95 % interval", "p (Holm)", "n", "verdict")
 
 
+def told(comparisons: Sequence[Comparison]) -> str:
+    """Each in turn, with its notes; a headline where there are several."""
+    parts = []
+    for each in comparisons:
+        head = [f"== {each.kind}"] if len(comparisons) > 1 else []
+        parts.append("\n".join([*head, text(each), *[f"note: {note}" for note in each.notes]]))
+    return "\n\n".join(parts)
+
+
 def text(comparison: Comparison) -> str:
     """The table, how it was judged, what came of the conditions."""
     parts = [

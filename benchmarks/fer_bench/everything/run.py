@@ -10,9 +10,9 @@ from fer_bench.everything.parts import PARTS, Part
 from fer_bench.everything.plan import PartRow, Plan, Say
 from fer_bench.everything.texts import text_of
 from fer_bench.machine.environment import conditions, describe
+from fer_bench.results.kinds import ALL
 from fer_bench.results.report import Report
 from fer_bench.variants import artifacts, engines
-from fer_bench.verdict.facts import ALL
 from fer_bench.verdict.run import judge
 from fer_edge.bundle import Bundle
 from fer_edge.clock import SystemClock

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
-from fer_bench.results.kinds import MEASURED, named, row_type
+from fer_bench.results.kinds import ALL, MEASURED, named, row_type
 from fer_bench.results.report import Report
 from fer_bench.verdict import run as verdict
-from fer_bench.verdict.facts import ALL, Facts, Json, Sentence, facts, parts_of, typed
+from fer_bench.verdict.facts import Facts, Json, Sentence, facts, parts_of, typed
 
 TEXTS = {kind: f"fer_bench.{kind}.run:text" for kind in MEASURED if kind != ALL}
 """Kind to what makes its tables; named and not imported, for each needs libraries of its own."""

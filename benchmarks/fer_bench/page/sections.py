@@ -8,9 +8,10 @@ from html import escape
 from fer_bench.latency.rows import ScenarioRow
 from fer_bench.page import svg
 from fer_bench.page.figure import Figure, Series
+from fer_bench.results.kinds import ALL
 from fer_bench.results.rows import count
 from fer_bench.verdict.choice import choose, drop_of
-from fer_bench.verdict.facts import ALL, Facts, Json, Sentence, Tone
+from fer_bench.verdict.facts import Facts, Json, Sentence, Tone
 from fer_bench.verdict.words import ms, number
 from fer_train.reporting import markup
 

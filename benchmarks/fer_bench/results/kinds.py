@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+ALL = "all"
+"""The kind whose results hold results of other kinds as their parts."""
 ROWS = {
     "latency": "fer_bench.latency.rows:ScenarioRow",
     "accuracy": "fer_bench.results.rows:AccuracyRow",
     "pipeline": "fer_bench.pipeline.plan:PipelineRow",
     "soak": "fer_bench.soak.rows:SoakRow",
     "tune": "fer_bench.tune.plan:TuneRow",
-    "all": "fer_bench.everything.plan:PartRow",
+    ALL: "fer_bench.everything.plan:PartRow",
     "compare": "fer_bench.compare.rows:ComparedRow",
 }
 """Kind, as results call it, to the dataclass of its rows."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from fer_bench.machine.environment import Conditions, Environment
-from fer_bench.results.kinds import MEASURED, ROWS, row_type
+from fer_bench.results.kinds import ALL, MEASURED, ROWS, row_type
 from fer_bench.results.report import SCHEMA_VERSION
 from fer_edge.errors import InputError
 from fer_edge.files import read_up_to
@@ -56,7 +57,10 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A result as it was written, its rows typed. extra: the kind's own keys. sources: several when it was pooled."""
+    """A result as it was written, its rows typed.
+
+    extra: the kind's own keys. sources: several when it was pooled. part: whether it stood in a result of `all`.
+    """
 
     kind: str
     complete: bool
@@ -68,12 +72,14 @@ class Result:
     rows: tuple[Any, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+    part: bool = False
 
     @property
     def name(self) -> str:
         """As sentences speak of it."""
-        first = self.sources[0].path
-        return first if len(self.sources) == 1 else f"{Path(first).parent} ({len(self.sources)} results)"
+        first, count = self.sources[0].path, len(self.sources)
+        whole = first if count == 1 else f"{Path(first).parent} ({count} results)"
+        return f"part {self.kind} of {whole}" if self.part else whole
 
 
 class _Document(BaseModel, Generic[RowT]):
@@ -97,14 +103,36 @@ def read(path: Path) -> Result:
     raw, more = read_up_to(path, MAX_RESULT_BYTES, f"the result {path}")
     if more:
         raise InputError(f"{path} has more than {MAX_RESULT_BYTES} bytes, which no result of fer-bench has")
-    kind = _kind(raw, path)
+    return _parsed(raw, str(path))
+
+
+def parts(result: Result) -> dict[str, Result]:
+    """The results within one of `all`, by kind, checked as `read` does; any other is its own only part."""
+    if result.kind != ALL:
+        return {result.kind: result}
+    held = result.extra.get("parts")
+    if not isinstance(held, dict):
+        raise InputError(f"{result.name} is not a whole all result: it has no parts")
+    for kind, part in held.items():
+        if kind == ALL or not isinstance(part, dict) or part.get("kind") != kind:
+            raise InputError(f"{result.name} is damaged: its part {kind!r} is no result of that kind")
+    return {
+        kind: replace(
+            _parsed(json.dumps(part).encode(), f"part {kind} of {result.name}"), sources=result.sources, part=True
+        )
+        for kind, part in held.items()
+    }
+
+
+def _parsed(raw: bytes, where: str) -> Result:
+    kind = _kind(raw, where)
     document_of: Any = _Document  # the type of the rows is known only now
     try:
         document: _Document[Any] = document_of[row_type(kind)].model_validate_json(raw)
     except ValidationError as error:
-        raise InputError(f"{path} is not a whole {kind} result: {_told(error)}") from None
+        raise InputError(f"{where} is not a whole {kind} result: {_told(error)}") from None
     for row in document.rows:
-        _check_samples(row, path)
+        _check_samples(row, where)
     return Result(
         kind=kind,
         complete=document.complete,
@@ -115,7 +143,7 @@ def read(path: Path) -> Result:
         notes=document.notes,
         rows=document.rows,
         extra=document.model_extra or {},
-        sources=(Source(str(path), hashlib.sha256(raw).hexdigest(), document.time),),
+        sources=(Source(where, hashlib.sha256(raw).hexdigest(), document.time),),
     )
 
 
@@ -129,21 +157,22 @@ def read_all(path: Path) -> list[Result]:
     return sorted((read(file) for file in found), key=lambda result: result.time)
 
 
-def _kind(raw: bytes, path: Path) -> str:
+def _kind(raw: bytes, where: str) -> str:
     try:
         head = loads_json(raw)
     except ValueError as error:
-        raise InputError(f"{path} is not JSON that can be read: {error}") from None
+        raise InputError(f"{where} is not JSON that can be read: {error}") from None
     if not isinstance(head, dict) or "schema_version" not in head or "kind" not in head:
-        raise InputError(f"{path} is not a result of fer-bench: it has no schema_version and kind")
+        raise InputError(f"{where} is not a result of fer-bench: it has no schema_version and kind")
     if head["schema_version"] != SCHEMA_VERSION:
         raise InputError(
-            f"{path} has schema version {head['schema_version']!r}, and this fer-bench reads {SCHEMA_VERSION}: "
+            f"{where} has schema version {head['schema_version']!r}, and this fer-bench reads {SCHEMA_VERSION}: "
             "read it with the fer-bench that wrote it, or measure again"
         )
     if head["kind"] not in MEASURED:
         known = "cannot be read back" if head["kind"] in ROWS else "is not known here"
-        raise InputError(f"{path} is a result of kind {head['kind']!r}, which {known}; there are {', '.join(MEASURED)}")
+        there = ", ".join(MEASURED)
+        raise InputError(f"{where} is a result of kind {head['kind']!r}, which {known}; there are {there}")
     return str(head["kind"])
 
 
@@ -153,11 +182,11 @@ def _told(error: ValidationError) -> str:
     return "; ".join(lines[:MAX_PROBLEMS]) + more
 
 
-def _check_samples(row: Any, path: Path) -> None:  # noqa: ANN401 - a row of any kind
+def _check_samples(row: Any, where: str) -> None:  # noqa: ANN401 - a row of any kind
     """Times are above 0, and a row counts the samples that it has: ratios and logarithms are taken of them."""
     rounds = getattr(row, "samples_ns", ())
     if any(sample <= 0 for samples in rounds for sample in samples) or not all(rounds):
-        raise InputError(f"{path} is damaged: {row.name} has a round without samples, or a time of 0 or less")
+        raise InputError(f"{where} is damaged: {row.name} has a round without samples, or a time of 0 or less")
     held = sum(map(len, rounds))
     if held and (row.n < held or row.n % held):  # a call of the offline scenario counts for several
-        raise InputError(f"{path} is damaged: {row.name} tells of {row.n} inferences and holds {held} samples")
+        raise InputError(f"{where} is damaged: {row.name} tells of {row.n} inferences and holds {held} samples")

@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeVar
 from fer_bench.latency.rows import ScenarioRow
 from fer_bench.latency.scenarios import SINGLE
 from fer_bench.pipeline.plan import PipelineRow
+from fer_bench.results.kinds import ALL
 from fer_bench.results.rows import AccuracyRow, CorruptionRow
 from fer_bench.soak.rows import SoakRow
 from fer_train.metrics import wilson
 
-ALL = "all"
 BUSY = "the machine was busy"
 """How `machine.stability` begins to tell that others were at work too."""
 INVALID = "INVALID"
