@@ -10,6 +10,15 @@ import pytest
 from fer_edge.system.journal import LimitedHandler
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test's daemons find out about this machine is not left in the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.delenv("STATE_DIRECTORY", raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_log() -> Iterator[None]:
     """The root logger as it was: a command that a test calls sends its log to a stream that ends with the test."""

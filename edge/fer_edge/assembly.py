@@ -12,7 +12,7 @@ from fer_edge.bundle import Bundle
 from fer_edge.cameras import Camera
 from fer_edge.cameras.opening import open_camera
 from fer_edge.cameras.v4l2 import CameraOptions
-from fer_edge.classifier import Classifier, open_classifier
+from fer_edge.classifier import Classifier, choices, load
 from fer_edge.clock import Clock
 from fer_edge.config import Settings
 from fer_edge.detectors import FaceDetector
@@ -21,6 +21,7 @@ from fer_edge.errors import BundleRefused
 from fer_edge.pipeline import Pipeline, build_pipeline
 from fer_edge.preprocess import WHOLE
 from fer_edge.system.memory import limit_arenas
+from fer_edge.trial.choosing import first_that_runs
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,9 @@ def make_classifier(settings: Settings) -> Classifier:
     bundle = Bundle.open(settings.model)
     if settings.model_sha256 and bundle.sha256 not in settings.model_sha256:
         raise BundleRefused(f"{bundle.path} has SHA-256 {bundle.sha256}, which is not among model_sha256")
-    return open_classifier(
-        bundle,
-        runtime=settings.runtime,
-        format_=settings.format,
-        precision=settings.precision,
-        threads=settings.threads,
-    )
+    wanted = choices(bundle, runtime=settings.runtime, format_=settings.format, precision=settings.precision)
+    engine, artifact = first_that_runs(bundle, wanted, settings.threads) if settings.trial else wanted[0]
+    return load(bundle, artifact, runtime=engine.name, threads=settings.threads)
 
 
 def make_detector(settings: Settings) -> FaceDetector:

@@ -211,17 +211,25 @@ class Bundle:
         return cls(path, parse_manifest(raw, path), hashlib.sha256(raw).hexdigest())
 
     def pick(self, formats: tuple[str, ...] | None = None, precision: str | None = None) -> Artifact:
-        """The artifact to run: of one of these formats (in order of preference), in this precision or the lightest.
+        """The artifact to run: the first of `choices`."""
+        return self.choices(formats, precision)[0]
+
+    def choices(self, formats: tuple[str, ...] | None = None, precision: str | None = None) -> list[Artifact]:
+        """The artifacts of these formats (in order of preference), in this precision or the lightest first.
 
         Raises UsageError when the bundle has none.
         """
         order = formats or get_args(Format)
         precisions = (precision,) if precision else PRECISION_ORDER
-        for wanted in order:
-            for name in precisions:
-                for artifact in self.manifest.artifacts:
-                    if (artifact.format, artifact.precision) == (wanted, name):
-                        return artifact
+        found = [
+            artifact
+            for wanted in order
+            for name in precisions
+            for artifact in self.manifest.artifacts
+            if (artifact.format, artifact.precision) == (wanted, name)
+        ]
+        if found:
+            return found
         has = ", ".join(artifact.id for artifact in self.manifest.artifacts)
         asked = f"{'/'.join(order)} artifact" + (f" in {precision}" if precision else "")
         raise UsageError(f"bundle {self.manifest.name} has no {asked}, only {has}")

@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.bundle import Artifact, Bundle
-from fer_edge.errors import BundleRefused, InferenceFailed
+from fer_edge.errors import BundleRefused, InferenceFailed, RuntimeRefused
 from fer_edge.postprocess import Calibration, dequantize, expression, probabilities
 from fer_edge.preprocess import WHOLE, Preprocess
-from fer_edge.runtimes import Runtime, engine_for, engines_for, open_runtime
+from fer_edge.runtimes import Engine, Runtime, engine_for, engines_for, open_runtime
 from fer_edge.types import Box, Expression, Image, TensorSpec
 
 SCALE_TOLERANCE = 1e-6
 """Relative difference allowed between the manifest's scale and the runtime's: they are the same float32, printed."""
+
+Choice = tuple[Engine, Artifact]
+"""A way to run a bundle."""
 
 
 class Classifier:
@@ -65,15 +68,24 @@ def open_classifier(
 
     runtime, format_, precision: take this one; None takes the best that there is.
 
-    Raises RuntimeUnavailable or UsageError when nothing fits, BundleRefused when hash, tensors or golden outputs differ
-    from the manifest.
+    Raises RuntimeUnavailable or UsageError when nothing fits, BundleRefused when hash or tensors differ from the
+    manifest, RuntimeRefused when the golden outputs do.
     """
-    if format_ is None:
-        formats = tuple(dict.fromkeys(engine.format for engine in engines_for(runtime)))
-    else:
-        formats = (engine_for(format_, runtime).format,)
-    artifact = bundle.pick(formats, precision)
-    return load(bundle, artifact, runtime=runtime, threads=threads)
+    engine, artifact = choices(bundle, runtime=runtime, format_=format_, precision=precision)[0]
+    return load(bundle, artifact, runtime=engine.name, threads=threads)
+
+
+def choices(
+    bundle: Bundle, *, runtime: str | None = None, format_: str | None = None, precision: str | None = None
+) -> list[Choice]:
+    """What `open_classifier` chooses from: each artifact in each installed runtime of its format, best first.
+
+    Raises RuntimeUnavailable or UsageError when there is none.
+    """
+    engines = engines_for(runtime)
+    formats = [engine_for(format_, runtime).format] if format_ else [engine.format for engine in engines]
+    artifacts = bundle.choices(tuple(dict.fromkeys(formats)), precision)
+    return [(engine, artifact) for artifact in artifacts for engine in engines if engine.format == artifact.format]
 
 
 def load(bundle: Bundle, artifact: Artifact, *, runtime: str | None = None, threads: int = 1) -> Classifier:
@@ -109,7 +121,7 @@ def _golden(classifier: Classifier, where: str) -> None:
     wanted = np.asarray([golden.output for golden in artifact.golden])
     worst = float(np.abs(found - wanted).max())
     if not worst <= artifact.tolerance:
-        raise BundleRefused(
+        raise RuntimeRefused(
             f"{where}: a golden output is off by {worst:.4g}, more than the tolerance {artifact.tolerance:.4g}: "
             "the preprocessing was changed or the runtime computes something else"
         )

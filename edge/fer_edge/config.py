@@ -90,7 +90,8 @@ class Settings(StrictModel):
     """The whole configuration.
 
     model_sha256: of the manifests that may be used; none named: whatever lies at `model`. hot_swap: a bundle that is
-    put where the model came from is tried, and takes over, without a restart.
+    put where the model came from is tried, and takes over, without a restart. trial: an artifact that was not run on
+    this board yet is run in another process first, and left out if that does not live.
     """
 
     source: str = "auto"
@@ -102,6 +103,7 @@ class Settings(StrictModel):
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1
     max_frames: Annotated[int, Field(ge=1)] | None = None
     hot_swap: bool = False
+    trial: bool = True
     camera: CameraSettings = CameraSettings()
     detector: DetectorSettings = DetectorSettings()
     pipeline: PipelineOptions = PipelineOptions()

@@ -85,6 +85,10 @@ class BundleRefused(FerEdgeError):  # noqa: N818 - says what happened to the bun
     exit_code = ExitCode.REFUSED
 
 
+class RuntimeRefused(BundleRefused):
+    """An artifact that is as its manifest says, and that this runtime does not run here, or runs to other outputs."""
+
+
 class ConfigError(FerEdgeError):
     """The configuration has mistakes; the message lists all of them."""
 

@@ -27,8 +27,8 @@ WHOLE = 1_000_000
 OTHER_DATA = ("labels=fer2013", "data.split=official", "data.validation=0.0", "data.test=0.0")
 SMALL = ("preprocess.size=32", "fit.batch=32")
 """A net with running means in every block needs some hundred steps until they are true."""
-OFTEN = ("fit.batch=16",)
-"""More steps, for nets of which a CPU sees few pictures in reasonable time."""
+OFTEN = ("preprocess.size=24", "fit.batch=16")
+"""Smaller pictures and more steps, for nets of which a CPU sees few pictures in reasonable time."""
 ADAM = ("fit.optimizer=adam", "fit.learning_rate=5e-4")
 TRUNK = "porto-resnet50"
 FROM_TRUNK = (
@@ -65,9 +65,9 @@ TRIALS = {
     "cmu-cnn5": Trial(4, 5600, OTHER_DATA),
     "fernet-s": Trial(4, 3500, ("fit.batch=32", "fit.learning_rate=0.02")),
     "buffalo-googlenet": Trial(5, 14000, (*SMALL, "fit.learning_rate=1e-3")),
-    "buffalo-unet": Trial(4, 7000, (*SMALL, *OFTEN, "fit.learning_rate=3e-4")),
-    "buffalo-newnet": Trial(4, 7000, (*SMALL, *OFTEN, *ADAM)),
-    "buffalo-roglenet": Trial(4, 7000, (*SMALL, *OFTEN, *ADAM)),
+    "buffalo-unet": Trial(4, 7000, (*OFTEN, "fit.learning_rate=3e-4")),
+    "buffalo-newnet": Trial(4, 7000, (*OFTEN, *ADAM)),
+    "buffalo-roglenet": Trial(4, 7000, (*OFTEN, *ADAM)),
     "buffalo-cnn": Trial(30, WHOLE),
     "buffalo-resnet": Trial(26, WHOLE),
 }
@@ -225,6 +225,7 @@ def told(changes: Sequence[str]) -> str:
     text = text.replace(" ".join(OTHER_DATA), "FER2013's labels and split;")
     text = text.replace(" ".join(FROM_TRUNK), f"32 px, batch 32, the trunk and preprocessing of {TRUNK}'s trial")
     text = text.replace(" ".join(SMALL), "32 px, batch 32;").replace(" ".join(ADAM), "Adam at 5e-4")
+    text = text.replace(" ".join(OFTEN), "24 px, batch 16;")
     return text.strip("; ")
 
 

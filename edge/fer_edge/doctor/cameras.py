@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from getpass import getuser
 from pathlib import Path
 
-from fer_edge.doctor.engines import probe
 from fer_edge.doctor.finding import Finding
+from fer_edge.trial.process import probe
 
 VIDIOC_QUERYCAP = 0x80685600
 """_IOR('V', 0, struct v4l2_capability), linux/videodev2.h."""

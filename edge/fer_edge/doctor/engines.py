@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fer_edge.doctor.finding import Finding
+from fer_edge.trial.process import Stages, probe
 
 if TYPE_CHECKING:
     from fer_edge.runtimes import Engine
 
 LIBRARIES = {"numpy": "numpy", "cv2": "opencv-python-headless"}
 """Module, and the package that brings it."""
-MEANINGS = {
-    signal.SIGILL: "an illegal instruction: it was built for another CPU",
-    signal.SIGSEGV: "a crash inside it",
-    signal.SIGBUS: "a crash inside it",
-    signal.SIGABRT: "it gave up",
-    signal.SIGKILL: "most often the kernel, when memory runs out",
-}
-MAX_SAID_CHARS = 200
-
-Stages = list[dict[str, Any]]
+RUNS = "runs"
 
 
 def library_findings(environment: Mapping[str, str] | None, timeout_s: float) -> Iterator[Finding]:
@@ -42,7 +31,7 @@ def library_findings(environment: Mapping[str, str] | None, timeout_s: float) ->
 
 
 def engine_findings(bundle: str, environment: Mapping[str, str] | None, timeout_s: float) -> list[Finding]:
-    """Every runtime that could be used; the one that the daemon takes first must work."""
+    """Every runtime that could be used; the daemon takes the first that works, so one of them must."""
     from fer_edge.runtimes import ENGINES  # noqa: PLC0415 - brings numpy, which was proven by now
 
     installed = [engine for engine in ENGINES if engine.installed]
@@ -52,82 +41,74 @@ def engine_findings(bundle: str, environment: Mapping[str, str] | None, timeout_
             found.append(Finding(engine.name, "note", "not installed", engine.extra))
             continue
         others = [other.name for other in installed if other is not engine and other.format == engine.format]
-        found.append(
-            engine_finding(engine, bundle, environment, timeout_s, first=engine is installed[0], others=others)
-        )
+        found.append(engine_finding(engine, bundle, environment, timeout_s, others=others))
     if not installed:
         found.append(Finding("runtimes", "problem", "none is installed, so no model can run", ENGINES[0].extra))
+    elif not any(RUNS in finding.found for finding in found):
+        found = [replace(each, level="problem") if each.level == "warning" else each for each in found]
     return found
 
 
 def engine_finding(
-    engine: Engine,
-    bundle: str,
-    environment: Mapping[str, str] | None,
-    timeout_s: float,
-    *,
-    first: bool,
-    others: list[str],
+    engine: Engine, bundle: str, environment: Mapping[str, str] | None, timeout_s: float, *, others: list[str]
 ) -> Finding:
-    """One runtime. first: the daemon takes it unless told otherwise; others: that could stand in for it."""
-    stages, death = probe(("runtime", engine.name, bundle), environment, timeout_s)
-    last = stages[-1] if stages else {}
-    version = next((stage["version"] for stage in stages if stage.get("version")), "")
-    if death is None and "ms" in last:
-        ran = f"runs {last['artifact']} of {bundle} in {last['effective_precision']}, {last['ms']:g} ms a face"
-        return Finding(engine.name, "ok", f"{version}, {ran}".removeprefix(", "))
-    if death is None and "nothing_to_run" in last:
-        return Finding(engine.name, "ok", f"{version}, can be imported; {last['nothing_to_run']}".removeprefix(", "))
-    stage = f"running {bundle}" if version or len(stages) > 1 else "its import"
+    """One runtime with every artifact that it could run; others: runtimes that could stand in for it."""
+    trials = list(_trials(engine, bundle, environment, timeout_s))
+    version = next((trial.version for trial in trials if trial.version), "")
+    failed = [f"{trial.doing} failed: {trial.failure}" for trial in trials if trial.failure]
+    told = [trial.words for trial in trials if not trial.failure]
+    if told:
+        told[0] = f"{version}, {told[0]}".removeprefix(", ")
+    if not failed:
+        return Finding(engine.name, "ok", "; ".join(told))
     instead = f'set runtime = "{others[0]}", or ' if others else ""
     fix = f"{instead}{sys.executable} -m pip install --force-reinstall another version of {engine.module}"
-    return Finding(engine.name, "problem" if first else "warning", f"{stage} failed: {death or last['error']}", fix)
+    return Finding(engine.name, "warning", "; ".join([*told, *failed]), fix)
 
 
-def probe(
-    arguments: tuple[str, ...], environment: Mapping[str, str] | None, timeout_s: float
-) -> tuple[Stages, str | None]:
-    """Start `fer_edge.doctor.probe`; the stages it survived, and what it died of, None when it did not."""
-    command = [sys.executable, "-m", "fer_edge.doctor.probe", *arguments]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own module
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={**(os.environ if environment is None else environment), "ORT_DISABLE_TELEMETRY": "1"},
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        return _stages(error.stdout or b""), f"it did not end within {timeout_s:g} s"
-    stages = _stages(done.stdout)
-    if done.returncode < 0:
-        return stages, _death(-done.returncode)
-    if done.returncode > 0 or not stages:
-        return stages, f"it ended with status {done.returncode}{_said(done.stderr)}"
-    return stages, None
+@dataclass(frozen=True)
+class _Trial:
+    """What a child told."""
+
+    stages: Stages
+    death: str | None
+    bundle: str
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return self.stages[-1] if self.stages else {}
+
+    @property
+    def version(self) -> str:
+        return next((stage["version"] for stage in self.stages if stage.get("version")), "")
+
+    @property
+    def choices(self) -> list[str]:
+        """The artifacts that this runtime could run, the one that was tried first."""
+        return next((stage["choices"] for stage in self.stages if "choices" in stage), [])
+
+    @property
+    def failure(self) -> str | None:
+        return self.death or self.last.get("error")
+
+    @property
+    def doing(self) -> str:
+        """What it was at when it failed."""
+        if self.choices:
+            return f"running {self.choices[0]} of {self.bundle}"
+        return f"opening {self.bundle}" if any("version" in stage for stage in self.stages) else "its import"
+
+    @property
+    def words(self) -> str:
+        if "nothing_to_run" in self.last:
+            return f"can be imported; {self.last['nothing_to_run']}"
+        ran = f"{self.last['artifact']} of {self.bundle} in {self.last['effective_precision']}"
+        return f"{RUNS} {ran}, {self.last['ms']:g} ms a face"
 
 
-def _stages(output: bytes) -> Stages:
-    """The lines that are whole; a child that is killed may leave half of one."""
-    found = []
-    for line in output.splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
-
-
-def _death(number: int) -> str:
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"it was ended by signal {number}"
-    meaning = MEANINGS.get(signal.Signals(number))
-    return f"it was ended by {name}" + (f" ({meaning})" if meaning else "")
-
-
-def _said(stderr: bytes) -> str:
-    lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
-    return f": {lines[-1][:MAX_SAID_CHARS]}" if lines else ""
+def _trials(engine: Engine, bundle: str, environment: Mapping[str, str] | None, timeout_s: float) -> Iterator[_Trial]:
+    """The artifact that is best for it, whose child tells which others there are; then those."""
+    first = _Trial(*probe(("runtime", engine.name, bundle), environment, timeout_s), bundle)
+    yield first
+    for artifact in first.choices[1:]:
+        yield _Trial(*probe(("runtime", engine.name, bundle, artifact), environment, timeout_s), bundle)

@@ -110,8 +110,8 @@ def engine_for(format_: str, runtime: str | None = None) -> Engine:
 def open_runtime(data: Sequence[bytes], format_: str, *, runtime: str | None = None, threads: int = 1) -> Runtime:
     """Load a model from memory.
 
-    data: the artifact's files in the manifest's order. Raises RuntimeUnavailable, UsageError, or BundleRefused when the
-    engine does not take the bytes.
+    data: the artifact's files in the manifest's order. Raises RuntimeUnavailable, UsageError, or RuntimeRefused when
+    the engine does not take the bytes.
     """
     engine = engine_for(format_, runtime)
     try:

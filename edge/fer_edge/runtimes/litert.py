@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.errors import BundleRefused, RuntimeUnavailable, first_line
+from fer_edge.errors import RuntimeRefused, RuntimeUnavailable, first_line
 from fer_edge.types import Array, TensorSpec
 
 _PLACES = {
@@ -51,12 +51,12 @@ class LiteRt:
         try:
             self._interpreter.invoke()
         except RuntimeError as error:
-            raise BundleRefused(f"{self.name} cannot run this model: {first_line(error)}") from None
+            raise RuntimeRefused(f"{self.name} cannot run this model: {first_line(error)}") from None
         return [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
 
 
 def open_model(data: Sequence[bytes], module: str, threads: int) -> LiteRt:
-    """Load a .tflite file from memory; BundleRefused when the interpreter does not take it.
+    """Load a .tflite file from memory; RuntimeRefused when the interpreter does not take it.
 
     Raises RuntimeUnavailable when the interpreter was built for another numpy.
     """
@@ -68,7 +68,7 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> LiteRt:
             interpreter.allocate_tensors()
         return LiteRt(interpreter, module, threads)
     except (ValueError, RuntimeError) as error:  # names that are not text are among the former
-        raise BundleRefused(f"{_NAMES[module]} does not take this model: {first_line(error)}") from None
+        raise RuntimeRefused(f"{_NAMES[module]} does not take this model: {first_line(error)}") from None
     except SystemError:  # tflite-runtime 2.14 says it so: its last wheels were built for numpy 1
         raise RuntimeUnavailable(
             f"{_NAMES[module]} does not work with numpy {np.__version__}: pip install 'numpy<2', or another runtime"

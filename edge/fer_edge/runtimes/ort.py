@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.errors import BundleRefused, first_line
+from fer_edge.errors import RuntimeRefused, first_line
 from fer_edge.types import Array, TensorSpec
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # on by default on Linux since 1.29 (onnxruntime #27379)
@@ -59,11 +59,11 @@ class Ort:
         try:
             return [np.asarray(out) for out in self._session.run(self._names, {self.input.name: tensor})]
         except Exception as error:  # noqa: BLE001 - see open_model
-            raise BundleRefused(f"onnxruntime cannot run this model: {first_line(error)}") from None
+            raise RuntimeRefused(f"onnxruntime cannot run this model: {first_line(error)}") from None
 
 
 def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa: ARG001 - one module only
-    """Load an .onnx file from memory; BundleRefused when the runtime does not take it."""
+    """Load an .onnx file from memory; RuntimeRefused when the runtime does not take it."""
     import onnxruntime  # noqa: PLC0415 - optional
 
     options = onnxruntime.SessionOptions()
@@ -74,7 +74,7 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa
     try:
         session = onnxruntime.InferenceSession(data[0], options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - its own exception classes derive from Exception alone
-        raise BundleRefused(f"onnxruntime does not take this model: {first_line(error)}") from None
+        raise RuntimeRefused(f"onnxruntime does not take this model: {first_line(error)}") from None
     return Ort(session, onnxruntime.__version__, threads, _precision(data[0], options, onnxruntime))
 
 

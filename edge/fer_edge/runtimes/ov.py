@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.errors import BundleRefused
+from fer_edge.errors import BundleRefused, RuntimeRefused
 from fer_edge.types import Array, TensorSpec
 
 TELEMETRY = "openvino_telemetry"
@@ -48,12 +48,15 @@ class OpenVino:
         try:
             self._request.infer()
         except RuntimeError as error:
-            raise BundleRefused(f"openvino cannot run this model: {_last_line(error)}") from None
+            raise RuntimeRefused(f"openvino cannot run this model: {_last_line(error)}") from None
         return [np.array(output.data) for output in self._outputs]
 
 
 def open_model(data: Sequence[bytes], module: str, threads: int) -> OpenVino:  # noqa: ARG001 - one module only
-    """Load an IR, its .xml and its .bin, from memory; BundleRefused when OpenVINO does not take it."""
+    """Load an IR, its .xml and its .bin, from memory.
+
+    Raises BundleRefused for what is no IR of a fixed size, RuntimeRefused when OpenVINO does not take it.
+    """
     openvino = library()
     if len(data) != 2:
         raise BundleRefused(f"an OpenVINO artifact has two files, .xml and .bin, found {len(data)}")
@@ -66,7 +69,7 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> OpenVino:  #
             raise BundleRefused("openvino does not take this model: its input has no fixed size")
         compiled = core.compile_model(model, "CPU", config)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise BundleRefused(f"openvino does not take this model: {_last_line(error)}") from None
+        raise RuntimeRefused(f"openvino does not take this model: {_last_line(error)}") from None
     return OpenVino(compiled, openvino.__version__.partition("-")[0], threads)
 
 

@@ -1,7 +1,7 @@
-"""The child that may die: imports one library, or runs a bundle in one runtime, and reports how far it came.
+"""The child that may die: imports one library, or runs an artifact in one runtime, and reports how far it came.
 
-    python -m fer_edge.doctor.probe library NAME
-    python -m fer_edge.doctor.probe runtime NAME BUNDLE
+    python -m fer_edge.trial.child library NAME
+    python -m fer_edge.trial.child runtime NAME BUNDLE [ARTIFACT [THREADS]]
 
 It prints a JSON object per stage that it survived; the last one with an `error` tells why it went no further.
 """
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         else:
             runtime(tell, *rest)
     except FerEdgeError as error:
-        tell(error=str(error))
+        tell(error=str(error), kind=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - a broken library may raise anything while it is imported
         tell(error=f"{type(error).__name__}: {first_line(error)}")
     return 0
@@ -51,23 +51,28 @@ def library(tell: Tell, name: str) -> None:
     tell(version=_version(name))
 
 
-def runtime(tell: Tell, name: str, bundle_name: str) -> None:
-    """Import a runtime, then have it run the bundle: its golden pictures first, then a few on the clock."""
+def runtime(tell: Tell, name: str, bundle_name: str, artifact_id: str = "", threads: str = "1") -> None:
+    """Import a runtime, then have it run an artifact: its golden pictures first, then a few on the clock.
+
+    artifact_id: format/precision; else the one that is best for this runtime.
+    """
     from fer_edge.runtimes import ENGINES  # noqa: PLC0415 - numpy, which may be what dies
 
     engine = next(engine for engine in ENGINES if engine.name == name)
     tell(version=_version(engine.module))
     from fer_edge.bundle import Bundle  # noqa: PLC0415
-    from fer_edge.classifier import open_classifier  # noqa: PLC0415
+    from fer_edge.classifier import load  # noqa: PLC0415
     from fer_edge.clock import perf_s  # noqa: PLC0415
 
     bundle = Bundle.open(bundle_name)
+    format_, _, precision = artifact_id.partition("/")
     try:
-        bundle.pick((engine.format,))
+        artifacts = bundle.choices((format_ or engine.format,), precision or None)
     except UsageError as error:
         tell(nothing_to_run=str(error))
         return
-    classifier = open_classifier(bundle, runtime=name)
+    tell(choices=[artifact.id for artifact in artifacts])
+    classifier = load(bundle, artifacts[0], runtime=name, threads=int(threads))
     face = classifier.artifact.golden[0].image(bundle.manifest.preprocess)
     times_ms = []
     for _ in range(RUNS):
