@@ -68,6 +68,10 @@ flood: $(VENV)/.dev ## what thousands of idle connections and unread pictures co
 outputs: $(VENV)/.dev ## what all outputs cost against JSON lines alone, and events' latency (make outputs CLIP=clip.mp4; needs mosquitto)
 	@$(BIN)/python tests/system/outputs.py --clip "$(CLIP)"
 
+.PHONY: fleet
+fleet: $(VENV)/.dev ## two hundred devices at one broker, which goes and comes (needs mosquitto)
+	@$(BIN)/python tests/system/fleet.py
+
 .PHONY: honesty
 honesty: $(VENV)/.dev ## whether two measurements of the same thing compare as "not significant" on this machine
 	@$(BIN)/python tests/system/honesty.py --pairs 20

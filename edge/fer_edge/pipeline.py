@@ -34,8 +34,8 @@ class PipelineOptions(StrictModel):
     """Everything that can be set between a frame and its observation.
 
     classify_every_s: between classifications of the same face, on the source's clock; 0 is every frame. A face that was
-    not classified keeps its smoothed expression. On real clips a tenth of a second gives the labels of every frame in
-    99.9 % of the cases at a third of the cost, a fifth in 99.0 %.
+    not classified keeps its smoothed expression. On four real clips a tenth of a second gives the labels of every frame
+    in 97.9 % of the cases at 0.40 of the classifications, a fifth in 96.0 % at 0.23.
     still_px: longer side of the picture in `Pipeline.still`, pixels.
     """
 

@@ -123,9 +123,10 @@ class Listener:
 class Mosquitto:
     """A real broker on a port of loopback with a configuration of its own; it can be stopped and started again."""
 
-    def __init__(self, folder: Path, *lines: str, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, *lines: str, options: tuple[str, ...] = (), verbose: bool = True) -> None:
         self.port = free_port()
         self._options = options
+        self._said = ["-v"] if verbose else []
         self._config = folder / "mosquitto.conf"
         user = ["user root"] if os.geteuid() == 0 else []  # else it could not read its files
         anonymous = [] if any(line.startswith("password_file") for line in lines) else ["allow_anonymous true"]
@@ -155,7 +156,9 @@ class Mosquitto:
     def start(self) -> None:
         """Returns when it runs."""
         assert PROGRAM is not None
-        self._process = subprocess.Popen([PROGRAM, "-v", "-c", str(self._config)], stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [PROGRAM, *self._said, "-c", str(self._config)], stderr=subprocess.PIPE, text=True
+        )
         assert self._process.stderr is not None
         said = []
         for line in self._process.stderr:
@@ -165,6 +168,12 @@ class Mosquitto:
         else:
             raise AssertionError("".join(said))
         threading.Thread(target=self._drain, args=(self._process,), daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         """As by SIGTERM; retained messages are forgotten."""
