@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _schema(_: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415 - keeps --help light
+
     from fer_edge.config import Settings  # noqa: PLC0415 - keeps --help light
 
     sys.stdout.write(json.dumps(Settings.model_json_schema(), indent=1) + "\n")
