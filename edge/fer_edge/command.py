@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from fer_edge.errors import FerEdgeError, OutOfMemory, OutputError
@@ -41,7 +40,8 @@ def prove_writable(where: str | None) -> None:
     """Raise OutputError when a file could not be written at `where`, before minutes are spent; None and - are fine."""
     if where is None or where == STDOUT:
         return
-    import tempfile  # noqa: PLC0415 - a fifth of the time that --help takes
+    import tempfile  # noqa: PLC0415 - keeps --help light
+    from pathlib import Path  # noqa: PLC0415 - keeps --help light
 
     try:
         if Path(where).is_dir():
@@ -57,6 +57,8 @@ def write_json(document: Mapping[str, Any], where: str) -> None:
     if where == STDOUT:
         sys.stdout.write(text)
         return
+    from pathlib import Path  # noqa: PLC0415 - keeps --help light
+
     path = Path(where)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,19 @@ import pytest
 
 SHARE = 0.3
 """Of the time that importing numpy and OpenCV takes, at most."""
-HEAVY = ("numpy", "cv2", "pydantic", "json", "tempfile", "asyncio", "logging", "subprocess", "importlib.metadata")
+TURNS = 9
+HEAVY = (
+    "numpy",
+    "cv2",
+    "pydantic",
+    "pathlib",
+    "json",
+    "tempfile",
+    "asyncio",
+    "logging",
+    "subprocess",
+    "importlib.metadata",
+)
 MAX_MODULES = 110
 """Of Python's own and ours; Python 3.11 alone begins with some 60."""
 VERBS = ("run", "predict", "cameras", "doctor", "models", "config", "service")
@@ -27,11 +38,10 @@ def cpu_s(command: Sequence[str]) -> float:
 
 
 def test_help_takes_a_fraction_of_what_the_libraries_take() -> None:
-    ratios = []
-    for _ in range(7):
-        spent = cpu_s(["-c", "import sys; from fer_edge.cli import main; sys.argv[1:] = ['--help']; main()"])
-        ratios.append(spent / cpu_s(["-c", "import numpy, cv2"]))
-    assert statistics.median(ratios) <= SHARE, ratios
+    asking = "import sys; from fer_edge.cli import main; sys.argv[1:] = ['--help']; main()"
+    pairs = [(cpu_s(["-c", asking]), cpu_s(["-c", "import numpy, cv2"])) for _ in range(TURNS)]
+    least = [min(spent) for spent in zip(*pairs, strict=True)]  # what others do on the machine only adds
+    assert least[0] <= SHARE * least[1], pairs
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS])

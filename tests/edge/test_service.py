@@ -66,7 +66,8 @@ def test_what_lies_in_deploy_is_what_is_installed() -> None:
         kind="raspberry-pi", broker="192.0.2.10", lan="192.168.1.0/24", credentials=credentials, folders=folders
     )
     wanted = {**unit_files(everything), **unit_files(options(kind="jetson"))}
-    found = {UNIT_FOLDER / path.relative_to(DEPLOY): path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
+    shipped = [*DEPLOY.glob("*"), *(DEPLOY / "fer-edge.service.d").iterdir()]
+    found = {UNIT_FOLDER / path.relative_to(DEPLOY): path.read_text() for path in shipped if path.is_file()}
     assert found.pop(UNIT_FOLDER / "README.md")
     assert found == wanted
 

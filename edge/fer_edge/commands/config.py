@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from fer_edge.command import STDOUT
-from fer_edge.commands.common import settings
+from fer_edge.commands.common import path, settings
 from fer_edge.errors import ExitCode, OutputError, UsageError
 
 FILE = "fer-edge.toml"
@@ -23,10 +22,10 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
     init.add_argument("--force", action="store_true", help="replace a file that is there")
     init.set_defaults(command=_init)
     check = verbs.add_parser("check", help="tell every mistake in a file, with its line")
-    check.add_argument("config", type=Path, metavar="FILE")
+    check.add_argument("config", type=path, metavar="FILE")
     check.set_defaults(command=_check, set=[])
     show = verbs.add_parser("show", help="the settings that hold, as TOML; secrets are named by their files alone")
-    show.add_argument("--config", type=Path, metavar="FILE")
+    show.add_argument("--config", type=path, metavar="FILE")
     show.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     show.set_defaults(command=_show)
     schema = verbs.add_parser("schema", help="all keys as JSON Schema")
@@ -40,15 +39,15 @@ def _init(arguments: argparse.Namespace) -> int:
     if arguments.path == STDOUT:
         sys.stdout.write(text)
         return ExitCode.OK
-    path = Path(arguments.path)
+    place = path(arguments.path)
     try:
-        with path.open("w" if arguments.force else "x", encoding="utf-8") as file:
+        with place.open("w" if arguments.force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} exists; --force replaces it") from None
+        raise UsageError(f"{place} exists; --force replaces it") from None
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
-    sys.stdout.write(f"{path} has every key with its default; fer-edge run --config {path}\n")
+        raise OutputError(f"{place} cannot be written: {error.strerror}") from None
+    sys.stdout.write(f"{place} has every key with its default; fer-edge run --config {place}\n")
     return ExitCode.OK
 
 

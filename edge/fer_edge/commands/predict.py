@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from fer_edge.commands.common import add_model_flags, settings
+from fer_edge.commands.common import add_model_flags, path, settings
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
@@ -18,8 +17,8 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
     )
     parser.add_argument("paths", nargs="+", metavar="PATH")
     add_model_flags(parser)
-    parser.add_argument("--annotate", type=Path, metavar="DIR", help="write copies with boxes and labels")
-    parser.add_argument("--grid", type=Path, metavar="FILE", help="write the first nine faces as a 3 x 3 grid")
+    parser.add_argument("--annotate", type=path, metavar="DIR", help="write copies with boxes and labels")
+    parser.add_argument("--grid", type=path, metavar="FILE", help="write the first nine faces as a 3 x 3 grid")
     parser.add_argument("--events", metavar="PATH", help="also write JSON lines; - is standard output")
     parser.set_defaults(command=predict)
 

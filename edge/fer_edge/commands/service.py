@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fer_edge.commands.common import path
 from fer_edge.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class private
@@ -20,7 +23,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
         epilog="example: sudo fer-edge service install --credential token=/etc/fer-edge/token",
     )
     install.add_argument("--dry-run", action="store_true", help="print what would be written")
-    install.add_argument("--root", type=Path, metavar="DIR", help="of a system that boots later; nothing is started")
+    install.add_argument("--root", type=path, metavar="DIR", help="of a system that boots later; nothing is started")
     install.add_argument(
         "--credential",
         action="append",
@@ -32,7 +35,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
     install.add_argument("--lan", metavar="NETWORK", help="machines of this network may come in; needs the token")
     install.set_defaults(command=_install)
     uninstall = verbs.add_parser("uninstall", help="stop it and take it away; the configuration is kept")
-    uninstall.add_argument("--root", type=Path, metavar="DIR", help="of a system that is not running")
+    uninstall.add_argument("--root", type=path, metavar="DIR", help="of a system that is not running")
     uninstall.set_defaults(command=_uninstall)
     status = verbs.add_parser("status", help="how it is")
     status.set_defaults(command=_status)
@@ -80,10 +83,10 @@ def _system(root: Path | None) -> Any:  # noqa: ANN401 - a service.System, impor
 
 
 def _named(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not equals or not name or not Path(path).is_absolute():
+    name, equals, file = text.partition("=")
+    if not equals or not name or not path(file).is_absolute():
         raise UsageError(f"--credential takes NAME=/absolute/path, found {text!r}")
-    return name, Path(path)
+    return name, path(file)
 
 
 def _say(lines: list[str]) -> int:
