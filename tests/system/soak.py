@@ -10,18 +10,24 @@ its metrics hang on all the time. What the file of events has is what has to hav
 from __future__ import annotations
 
 import argparse
+import csv
 import http.client
 import json
+import math
 import signal
 import statistics
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import cv2
+import numpy as np
 
 from fer_edge.clock import SystemClock
 
@@ -35,18 +41,22 @@ SETTLED_MINUTE = 5
 CPU_MINUTES = 10
 HELD_S = 120.0
 PREFIX = "soak"
+YARD = np.random.default_rng(0).integers(0, 256, (360, 640, 3), dtype=np.uint8)
+YARD_TURNS = 8
+"""Some ten milliseconds of work, as the daemon does it to a picture."""
 OUTSIDE = {"statistics"}
 """Kinds of which MQTT keeps only the newest."""
 
 
 @dataclass
 class Sample:
-    """One look. at_s: since the start."""
+    """One look. at_s: since the start. yard_ms: what a fixed piece of work took of the processor at that moment."""
 
     at_s: float
     rss_bytes: int
     cpu_s: float
     frames: int
+    yard_ms: float
 
 
 @dataclass
@@ -72,6 +82,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--out", type=Path, default=Path("build/soak"))
     arguments = parser.parse_args()
+    cv2.setNumThreads(1)  # the yardstick is one thread's work
     arguments.out.mkdir(parents=True, exist_ok=True)
     for old in arguments.out.glob("events.jsonl*"):
         old.unlink()
@@ -95,8 +106,10 @@ def main() -> int:
         last.wait_for(f"{PREFIX}/availability", "offline")
         heard |= told(last)
         over.set()
-    lines = [f"{each.at_s:.1f},{each.rss_bytes},{each.cpu_s:.2f},{each.frames}" for each in seen.samples]
-    (arguments.out / "samples.csv").write_text("\n".join(["at_s,rss_bytes,cpu_s,frames", *lines, ""]), encoding="utf-8")
+    with (arguments.out / "samples.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [each.name for each in fields(Sample)])
+        writer.writeheader()
+        writer.writerows(asdict(each) for each in seen.samples)
     return report(arguments.out / "events.jsonl", seen, heard, status)
 
 
@@ -147,18 +160,26 @@ def told(listener: Listener) -> set[str]:
 
 def sample(pid: int, port: int, at_s: float) -> Sample:
     """Memory and CPU as the kernel has them, frames as the page has them."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     rss = next(
         int(line.split()[1]) * 1024
         for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
         if line.startswith("VmRSS")
     )
-    ticks = int(fields[11]) + int(fields[12])
+    ticks = int(words[11]) + int(words[12])
     frames = 0
     if (answer := get(port, "/api/state")) is not None:
         frames = int(json.loads(answer)["counts"]["frames"])
         get(port, "/metrics")
-    return Sample(at_s, rss, ticks / 100.0, frames)
+    return Sample(at_s, rss, ticks / 100.0, frames, yard_ms())
+
+
+def yard_ms() -> float:
+    """Processor time of a fixed piece of work: others on the same cores make it longer, as they make everything."""
+    began_s = time.thread_time()
+    for _ in range(YARD_TURNS):
+        cv2.GaussianBlur(YARD, (9, 9), 0)
+    return 1000.0 * (time.thread_time() - began_s)
 
 
 def get(port: int, path: str) -> bytes | None:
@@ -245,6 +266,7 @@ def report(path: Path, seen: Seen, heard: set[str], status: int) -> int:
         ("reconnect p50, max", spread(seen.reconnects_s), True),
         ("pictures watched", str(seen.pictures), seen.pictures > 0),
         ("CPU ms per frame, first, last", cpu(seen.samples), True),
+        ("the same in yardsticks", yards(seen.samples), True),
     ]
     for name, value, good in rows:
         sys.stdout.write(f"{name:32} {value}{'' if good else '   <- does not hold'}\n")
@@ -275,14 +297,26 @@ def spread(values: list[float]) -> str:
 
 def cpu(samples: list[Sample]) -> str:
     """Of the first and the last ten minutes, or of as much as there is."""
+    return ", ".join(f"{per_frame_ms(part):.2f}" for part in ends(samples))
+
+
+def yards(samples: list[Sample]) -> str:
+    """What a frame took, by what a fixed piece of work took in the same minutes: a busy machine lengthens both."""
+    found = [per_frame_ms(part) / statistics.median(each.yard_ms for each in part) for part in ends(samples)]
+    return f"{found[0]:.3f}, {found[1]:.3f} ({found[1] / found[0] - 1.0:+.1%})"
+
+
+def ends(samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """The first and the last ten minutes, or halves of what there is."""
     span_s = min(60.0 * CPU_MINUTES, samples[-1].at_s / 2.0)
+    began = [each for each in samples if each.frames]
+    return [s for s in began if s.at_s <= span_s], [s for s in began if s.at_s >= samples[-1].at_s - span_s]
 
-    def of(within: Callable[[Sample], bool]) -> str:
-        part = [each for each in samples if within(each) and each.frames]
-        frames = part[-1].frames - part[0].frames if len(part) > 1 else 0
-        return f"{1000.0 * (part[-1].cpu_s - part[0].cpu_s) / frames:.2f}" if frames else "?"
 
-    return f"{of(lambda s: s.at_s <= span_s)}, {of(lambda s: s.at_s >= samples[-1].at_s - span_s)}"
+def per_frame_ms(part: list[Sample]) -> float:
+    """Processor time from the first to the last sample, per frame; NaN without frames."""
+    frames = part[-1].frames - part[0].frames if len(part) > 1 else 0
+    return 1000.0 * (part[-1].cpu_s - part[0].cpu_s) / frames if frames else math.nan
 
 
 if __name__ == "__main__":
