@@ -61,7 +61,7 @@ TRIALS = {
     "porto-resnet50-imagenet": Trial(2, 2800, FROM_TRUNK),
     "tmu-resnet50": Trial(3, 2800, (*OTHER_DATA, *FROM_TRUNK)),
     "uaslp-resnet50-svm": Trial(1, 2800, (*OTHER_DATA, *FROM_TRUNK)),
-    "cmu-resnet18": Trial(4, 5600, (*OTHER_DATA, *SMALL, "model.weights=none")),
+    "cmu-resnet18": Trial(2, 14000, (*OTHER_DATA, *SMALL, "model.weights=none")),
     "cmu-cnn5": Trial(4, 5600, OTHER_DATA),
     "fernet-s": Trial(4, 3500, ("fit.batch=32", "fit.learning_rate=0.02")),
     "buffalo-googlenet": Trial(5, 14000, (*SMALL, "fit.learning_rate=1e-3")),
