@@ -193,7 +193,7 @@ def get(port: int, path: str) -> bytes | None:
 
 
 def stream(port: int, path: str, over: threading.Event) -> Iterator[bytes]:
-    """Lines of an answer without an end, asked for again when it breaks off."""
+    """Lines of an answer without an end, asked for again a second after it broke off or was refused."""
     while not over.is_set():
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60.0)
@@ -202,7 +202,8 @@ def stream(port: int, path: str, over: threading.Event) -> Iterator[bytes]:
             while line := response.readline(1_000_000):
                 yield line
         except (OSError, http.client.HTTPException):
-            over.wait(1.0)
+            pass
+        over.wait(1.0)
 
 
 def follow(port: int, seen: Seen, over: threading.Event) -> None:

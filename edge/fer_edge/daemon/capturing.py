@@ -37,8 +37,8 @@ JITTER = 0.1
 """Share by which a pause is made longer at random, so that a rack of cameras does not come back at once."""
 MAX_HANGING = 1
 """Threads left behind in a driver."""
-STEADY_S = 60.0
-"""After so long without trouble the ladder begins anew."""
+STEADY_S = 20.0
+"""After so long without trouble the ladder begins anew: a camera that is lost once a minute is back within a second."""
 NEARLY = 0.95
 """Of a period: frames do not come on the millisecond."""
 PICTURE = "picture"
