@@ -78,14 +78,18 @@ def open_classifier(
 def choices(
     bundle: Bundle, *, runtime: str | None = None, format_: str | None = None, precision: str | None = None
 ) -> list[Choice]:
-    """What `open_classifier` chooses from: each artifact in each installed runtime of its format, best first.
+    """What `open_classifier` chooses from, best first.
 
-    Raises RuntimeUnavailable or UsageError when there is none.
+    Each artifact in the best installed runtime of its format, then in the others. Raises RuntimeUnavailable or
+    UsageError when there is none.
     """
     engines = engines_for(runtime)
     formats = [engine_for(format_, runtime).format] if format_ else [engine.format for engine in engines]
     artifacts = bundle.choices(tuple(dict.fromkeys(formats)), precision)
-    return [(engine, artifact) for artifact in artifacts for engine in engines if engine.format == artifact.format]
+    best = {engine.format: engine for engine in reversed(engines)}
+    others = [engine for engine in engines if engine is not best[engine.format]]
+    found = [(best[artifact.format], artifact) for artifact in artifacts]
+    return found + [(each, artifact) for artifact in artifacts for each in others if each.format == artifact.format]
 
 
 def load(bundle: Bundle, artifact: Artifact, *, runtime: str | None = None, threads: int = 1) -> Classifier:

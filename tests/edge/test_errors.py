@@ -19,6 +19,7 @@ PROMISED = {
     "InferenceFailed": 75,
     "OutOfMemory": 75,
     "BundleRefused": 78,
+    "RuntimeRefused": 78,
     "ConfigError": 78,
 }
 

@@ -39,6 +39,9 @@ FROM_TRUNK = (
     *SMALL,
 )
 """The weights of the trial of `TRUNK`, and pictures prepared as that one saw them."""
+GRAFTS = {"buffalo-newnet": "buffalo-unet"}
+"""A net that has another's trunk, and starts from what that one learned in its trial."""
+GRAFTED = ("model.weights={grafted}",)
 JUDGED_EVERY = 5
 """Of FER2013's test pictures every fifth judges a conversion, which the large nets would take long over."""
 PREDICTED = 9
@@ -66,7 +69,7 @@ TRIALS = {
     "fernet-s": Trial(4, 3500, ("fit.batch=32", "fit.learning_rate=0.02")),
     "buffalo-googlenet": Trial(5, 14000, (*SMALL, "fit.learning_rate=1e-3")),
     "buffalo-unet": Trial(4, 7000, (*OFTEN, "fit.learning_rate=3e-4")),
-    "buffalo-newnet": Trial(4, 7000, (*OFTEN, *ADAM)),
+    "buffalo-newnet": Trial(4, 7000, (*OFTEN, *GRAFTED, "fit.optimizer=adam", "fit.learning_rate=3e-4")),
     "buffalo-roglenet": Trial(4, 7000, (*OFTEN, *ADAM)),
     "buffalo-cnn": Trial(30, WHOLE),
     "buffalo-resnet": Trial(26, WHOLE),
@@ -131,12 +134,29 @@ class Steps:
         trial, run = TRIALS[self.name], self.out / self.name
         if (run / "metrics.json").exists():
             return ""
-        trunk = self.out / TRUNK / "model.keras"
-        changes = [f"--set={change.format(trunk=json.dumps(str(trunk)))}" for change in trial.changes]
+        if (self.name in GRAFTS) and (problem := self.graft()):
+            return problem
+        files = {"trunk": self.out / TRUNK / "model.keras", "grafted": self.grafted}
+        quoted = {name: json.dumps(str(path)) for name, path in files.items()}
+        changes = [f"--set={change.format(**quoted)}" for change in trial.changes]
         whole = [] if trial.limit == WHOLE else ["--limit", str(trial.limit)]
         asked = ["run", self.name, "--data", str(self.data), "--out", str(run), "--resume", *whole, *changes]
         epochs = [] if self.name.endswith("svm") else ["--epochs", str(trial.epochs)]
         return command("fer_train", [*asked, *epochs], self.out / f"{self.name}.log")
+
+    @property
+    def grafted(self) -> Path:
+        """A fresh net with another's trunk."""
+        return self.out / f"{self.name}.grafted.keras"
+
+    def graft(self) -> str:
+        """Write it."""
+        script, size = Path(__file__).with_name("graft.py"), OFTEN[0]
+        files = [str(self.out / GRAFTS[self.name] / "model.keras"), str(self.grafted)]
+        done = subprocess.run(
+            [sys.executable, str(script), self.name, *files, size], capture_output=True, text=True, check=False
+        )
+        return "" if done.returncode == 0 else f"{script.name} ended with {done.returncode}"
 
     def convert(self) -> str:
         """To three formats in two precisions, judged but not gated."""
@@ -226,6 +246,7 @@ def told(changes: Sequence[str]) -> str:
     text = text.replace(" ".join(FROM_TRUNK), f"32 px, batch 32, the trunk and preprocessing of {TRUNK}'s trial")
     text = text.replace(" ".join(SMALL), "32 px, batch 32;").replace(" ".join(ADAM), "Adam at 5e-4")
     text = text.replace(" ".join(OFTEN), "24 px, batch 16;")
+    text = text.replace(" ".join(GRAFTED), "the trunk of buffalo-unet's trial;")
     return text.strip("; ")
 
 

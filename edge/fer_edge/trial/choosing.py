@@ -35,22 +35,29 @@ def first_that_runs(
     manifest says.
     """
     verdicts = verdicts or Verdicts(state_folder() / FILE)
-    board, refused, told = Board(), [], []
+    board = Board()
+    refused: list[Choice] = []
+    told: list[str] = []
+    wrong: set[str] = set()
     for choice in choices:
         engine, artifact = choice
+        if artifact.id in wrong:  # another runtime of its format computes the same
+            continue
         key = key_of(engine, bundle, artifact, threads, board)
-        verdict = verdicts.get(key)
+        verdict, lasting = verdicts.get(key), True
         if verdict is None:
             bundle.read(artifact)
             verdict, lasting = tried(bundle, choice, threads, environment)
             if lasting:
                 verdicts.put(key, verdict)
         if verdict.outcome == RUNS:
+            for left_out in told:
+                log.warning("left out on this board: %s", left_out)
             return choice
         if verdict.outcome == REFUSED:
             refused.append(choice)
+            wrong |= {artifact.id} if lasting else set()
         told.append(f"{verdict.what}: {verdict.why}")
-        log.warning("left out on this board: %s", told[-1])
     if refused:
         return refused[0]
     raise RuntimeUnavailable(f"nothing can run {bundle.manifest.name} on this board: {'; '.join(told)}")
