@@ -164,7 +164,8 @@ class Steps:
             return ""
         asked = [str(self.out / self.name), "--calibrate", str(self.data), "--evaluate", f"folder:{self.judged}"]
         asked += ["--out", str(self.out / f"{self.name}.bundle"), "--force", "--json", str(self.out / self.json)]
-        asked += ["--calibration-n", "300", "--max-drop", "100", "--min-agreement", "0", "--keep-passing"]
+        asked += ["--calibration-n", "300", "--max-drop", "100", "--min-agreement", "0"]
+        asked += ["--max-class-drop", "100", "--keep-passing"]
         return command("fer_convert", asked, self.out / f"{self.name}.convert.log")
 
     @property
