@@ -35,21 +35,14 @@ def first_that_runs(
     manifest says.
     """
     verdicts = verdicts or Verdicts(state_folder() / FILE)
-    board = Board()
     refused: list[Choice] = []
     told: list[str] = []
     wrong: set[str] = set()
     for choice in choices:
-        engine, artifact = choice
+        artifact = choice[1]
         if artifact.id in wrong:  # another runtime of its format computes the same
             continue
-        key = key_of(engine, bundle, artifact, threads, board)
-        verdict, lasting = verdicts.get(key), True
-        if verdict is None:
-            bundle.read(artifact)
-            verdict, lasting = tried(bundle, choice, threads, environment)
-            if lasting:
-                verdicts.put(key, verdict)
+        verdict, lasting = known(bundle, choice, threads, verdicts, environment)
         if verdict.outcome == RUNS:
             for left_out in told:
                 log.warning("left out on this board: %s", left_out)
@@ -61,6 +54,22 @@ def first_that_runs(
     if refused:
         return refused[0]
     raise RuntimeUnavailable(f"nothing can run {bundle.manifest.name} on this board: {'; '.join(told)}")
+
+
+def known(
+    bundle: Bundle, choice: Choice, threads: int, verdicts: Verdicts, environment: Mapping[str, str] | None = None
+) -> tuple[Verdict, bool]:
+    """What is remembered of a choice, else what `tried` finds; BundleRefused for files that were changed."""
+    engine, artifact = choice
+    key = key_of(engine, bundle, artifact, threads, Board())
+    verdict = verdicts.get(key)
+    if verdict is not None:
+        return verdict, True
+    bundle.read(artifact)
+    verdict, lasting = tried(bundle, choice, threads, environment)
+    if lasting:
+        verdicts.put(key, verdict)
+    return verdict, lasting
 
 
 def tried(
