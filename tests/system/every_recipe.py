@@ -58,7 +58,7 @@ class Trial:
 
 TRIALS = {
     "uaslp-cnn": Trial(5, 14000, OTHER_DATA),
-    "uaslp-dnn": Trial(40, 3000, OTHER_DATA),
+    "uaslp-dnn": Trial(40, 14000, OTHER_DATA),
     "porto-cnn8": Trial(5, 7000, ("fit.batch=32", "fit.learning_rate=0.02")),
     "porto-resnet50": Trial(2, WHOLE, (*SMALL, *ADAM)),
     "porto-resnet50-imagenet": Trial(2, 2800, FROM_TRUNK),

@@ -42,6 +42,7 @@ from support.brokers import Mosquitto, certificates
 FLEET = Path(__file__).resolve().parents[2] / "deploy" / "fleet"
 PER_PROCESS = 25
 AWAY_S = 5.0
+SETTLE_S = 10.0
 PATIENCE_S = 90.0
 CLOCK = SystemClock()
 
@@ -95,7 +96,8 @@ def prepared(folder: Path) -> Mosquitto:
 
 
 def steady(collector: Collector, broker: Mosquitto, seconds: float, wanted: float) -> list[str]:
-    """All send; nobody comes or goes."""
+    """All send; nobody comes or goes. What waited while the last ones came has time to arrive before."""
+    CLOCK.sleep(SETTLE_S)
     collector.take()
     cpu_s, began_s = cpu_of(broker.pid), CLOCK.monotonic_s()
     CLOCK.sleep(seconds)
