@@ -15,6 +15,7 @@ from fer_edge.bundle import Bundle
 from fer_edge.classifier import choices
 from fer_edge.config import Settings
 from fer_edge.errors import BundleRefused, RuntimeRefused, RuntimeUnavailable
+from fer_edge.runtimes import ENGINES
 from fer_edge.system.board import Board
 from fer_edge.trial import choosing
 from fer_edge.trial.choosing import first_that_runs, tried
@@ -120,6 +121,26 @@ def test_what_is_refused_everywhere_is_given_back_so_that_loading_says_why(tmp_p
     assert chosen(Bundle.open(str(path)), memory) == "tflite/int8 in litert"
     with pytest.raises(RuntimeRefused, match="golden output is off"):
         assembly.make_classifier(Settings(model=str(path)))
+
+
+def test_what_one_runtime_computes_wrongly_is_not_asked_of_its_twin_and_other_artifacts_come_first(
+    bundle: Bundle, memory: Verdicts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refusing(arguments: tuple[str, ...], *_: Any) -> Any:
+        asked.append((arguments[3], arguments[1]))
+        return [{"error": "a golden output is off", "kind": "RuntimeRefused"}], None
+
+    litert, twin = ENGINES[:2]
+    artifacts = bundle.choices(("tflite",))
+    monkeypatch.setattr(choosing, "probe", refusing)
+    monkeypatch.setattr("fer_edge.classifier.engines_for", lambda _=None: (litert, twin))
+    monkeypatch.setattr(choosing, "key_of", lambda *parts: f"{parts[0].name} {parts[2].id}")
+    wanted = choices(bundle)
+    assert [engine.name for engine, _ in wanted] == ["litert"] * len(artifacts) + ["tflite-runtime"] * len(artifacts)
+    assert first_that_runs(bundle, wanted, 1, verdicts=memory) == wanted[0]
+    assert asked == [(artifact.id, "litert") for artifact in artifacts]
 
 
 def test_a_damaged_file_is_refused_and_no_other_takes_its_place(tmp_path: Path, memory: Verdicts) -> None:
