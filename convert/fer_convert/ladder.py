@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from fer_convert import artifact
+from fer_convert import artifact, verify
 from fer_convert.artifact import Made
 from fer_convert.formats import ConversionFailed
 from fer_convert.formats import onnx as onnx_format
@@ -53,14 +53,17 @@ class Rung:
 def climb(ground: Ground, first: Made) -> Made:
     """An int8 artifact that meets every gate, or the first one with the steps that were tried in its row.
 
-    first: made in the plainest way. Returned as it is when it passes, or was never judged.
+    first: made in the plainest way. Returned as it is when it passes, was never judged, or breaks a promise of its
+    format as well, which no rung mends.
     """
     row, _ = first
     if row.passed or row.measured is None or ground.calibration is None or ground.pictures.pool is None:
         return first
+    if list(row.reasons) != verify.failures(row.measured, ground.job.gates):
+        return first
     ladder = _Ladder(ground, first)
     for rung in ladder.rungs():
-        ground.say(f"{row.name} misses a gate; trying {rung.name}")
+        ground.say(f"{row.name}: {'; '.join(ladder.reasons)}; trying {rung.name}")
         found = artifact.made(ground, Row(row.format, row.precision), rung.source, rung.calibration, rung.plan)
         ladder.note(rung, found)
         if found[0].passed:
@@ -69,7 +72,7 @@ def climb(ground: Ground, first: Made) -> Made:
 
 
 class _Ladder:
-    """The steps so far, and the best of them, from which the next is taken."""
+    """The steps so far, why the last was refused, and the best of them, from which the next is taken."""
 
     def __init__(self, ground: Ground, first: Made) -> None:
         assert ground.calibration is not None  # noqa: S101 - see climb
@@ -77,13 +80,14 @@ class _Ladder:
         self._best = Rung("plain", ground.source, ground.calibration, Plan())
         self._agreement = -1.0
         self.steps: list[Step] = []
+        self.reasons: tuple[str, ...] = ()
         self.layers: tuple[sensitivity.Layer, ...] = ()
         self.note(self._best, first)
 
     def note(self, rung: Rung, made: Made) -> None:
         """Keep what a rung brought, and the rung itself where it is the best so far."""
         row = made[0]
-        found = row.measured
+        found, self.reasons = row.measured, row.reasons
         if found is None:
             self.steps.append(Step(rung.name, reason="; ".join(row.reasons)))
             return

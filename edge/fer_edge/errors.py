@@ -26,6 +26,12 @@ class FerEdgeError(Exception):
     exit_code: ExitCode = ExitCode.UNAVAILABLE
 
 
+def bare(error: FerEdgeError) -> FerEdgeError:
+    """The error as it is told, without the frames it came through: they keep alive all that was open in them."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 class UsageError(FerEdgeError):
     """The command line asks for something that does not exist or does not fit together."""
 

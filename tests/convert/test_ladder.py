@@ -19,6 +19,12 @@ from fer_edge.runtimes import open_runtime
 LOUD = 3000.0
 
 
+class HalfDone(Rotated):
+    """A runtime that besides computes in sixteen bits, though eight were promised."""
+
+    effective_precision = "int16"
+
+
 @pytest.fixture(scope="module")
 def loud(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny run with one channel of its first layer LOUD times as large, and the next layer's as much smaller."""
@@ -72,3 +78,19 @@ def test_what_no_rung_mends_is_refused_with_all_that_was_tried(
     assert not any(step["passed"] for step in row["steps"])
     assert "tflite/int8 is refused: top-1 drops by" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_promise_is_told_at_once_for_no_rung_mends_it(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def opened(files: Sequence[bytes], format_: str, *, threads: int) -> Any:
+        return HalfDone(Rotated(open_runtime(files, format_, threads=threads)))
+
+    monkeypatch.setattr(artifact, "open_runtime", opened)
+    flags = ["--to", "tflite", "--precision", "int8", "--json", str(tmp_path / "result.json")]
+    assert cli.main([str(run), *flags, "--calibrate", str(data), "--out", str(tmp_path / "out")]) == 1
+    (row,) = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["rows"]
+    assert "steps" not in row
+    out, said = capsys.readouterr()
+    assert "tflite/int8 is refused: it computes in int16, not in int8" in out
+    assert "trying" not in said

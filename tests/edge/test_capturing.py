@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+import weakref
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -144,3 +146,51 @@ def test_the_age_of_the_newest_frame_is_known() -> None:
     bench.clock.now_s += 1.5
     assert bench.subject.frame_age_s() == pytest.approx(1.5)
     hang.over.set()
+
+
+class Opened:
+    """An opener of live cameras that break off at once, remembering each only as long as somebody else does."""
+
+    def __init__(self, alter: Callable[[ScriptedCamera], object] = lambda _: None) -> None:
+        self._alter = alter
+        self.cameras: list[weakref.ref[ScriptedCamera]] = []
+
+    def __call__(self) -> Camera:
+        camera = live(0, CameraLost("unplugged"))
+        self._alter(camera)
+        self.cameras.append(weakref.ref(camera))
+        return camera
+
+
+def lost(opened: Opened) -> Capturing:
+    """A capturing whose first camera is gone."""
+    clock = StillClock()
+    subject = Capturing(opened, Noting(), clock, Health())
+    subject.start()
+    subject._reader.thread.join(PATIENCE_S)  # type: ignore[union-attr]
+    assert [change.kind for change in (subject.poll(), subject.poll()) if change] == ["opened", "lost"]
+    return subject
+
+
+def test_of_a_lost_camera_nothing_is_kept_even_if_python_looks_for_no_garbage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gc, "collect", lambda: 0)
+    opened = Opened()
+    gc.disable()
+    try:
+        subject = lost(opened)
+        assert opened.cameras[0]() is None
+    finally:
+        gc.enable()
+    assert str(subject.error) == "unplugged"
+
+
+def test_a_lost_camera_that_holds_itself_is_let_go_of_too() -> None:
+    opened = Opened(lambda camera: setattr(camera, "itself", camera))
+    gc.disable()
+    try:
+        lost(opened)
+        assert opened.cameras[0]() is None
+    finally:
+        gc.enable()

@@ -129,12 +129,13 @@ class Mosquitto:
         self._said = ["-v"] if verbose else []
         self._config = folder / "mosquitto.conf"
         user = ["user root"] if os.geteuid() == 0 else []  # else it could not read its files
+        lasting = [] if any(line.startswith("persistence ") for line in lines) else ["persistence false"]
         anonymous = [] if any(line.startswith("password_file") for line in lines) else ["allow_anonymous true"]
         self._config.write_text(
             "\n".join(
                 [
                     f"listener {self.port} 127.0.0.1",
-                    "persistence false",
+                    *lasting,
                     "max_queued_messages 0",
                     *user,
                     *anonymous,
@@ -182,9 +183,9 @@ class Mosquitto:
             self._process.wait(PATIENCE_S)
             self._process = None
 
-    def listen(self) -> Listener:
+    def listen(self, *options: str) -> Listener:
         """A subscriber to everything."""
-        return Listener("-h", "127.0.0.1", "-p", str(self.port), *self._options)
+        return Listener("-h", "127.0.0.1", "-p", str(self.port), *self._options, *options)
 
     @staticmethod
     def _drain(process: subprocess.Popen[str]) -> None:

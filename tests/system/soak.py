@@ -32,7 +32,7 @@ import numpy as np
 from fer_edge.clock import SystemClock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from support.brokers import Listener, Mosquitto, free_port
+from support.brokers import Listener, Mosquitto, free_port, until
 
 CLOCK = SystemClock()
 SAMPLE_S = 5.0
@@ -44,6 +44,8 @@ PREFIX = "soak"
 YARD = np.random.default_rng(0).integers(0, 256, (360, 640, 3), dtype=np.uint8)
 YARD_TURNS = 8
 """Some ten milliseconds of work, as the daemon does it to a picture."""
+FAITHFUL = ("-i", "listener", "-c", "-q", "1")
+"""A subscriber for whom the broker keeps what comes while it is away."""
 OUTSIDE = {"statistics"}
 """Kinds of which MQTT keeps only the newest."""
 
@@ -87,7 +89,7 @@ def main() -> int:
     for old in arguments.out.glob("events.jsonl*"):
         old.unlink()
     seen, over = Seen(), threading.Event()
-    with Mosquitto(arguments.out) as broker, broker.listen() as listener, receiver(seen) as hook:
+    with remembering(arguments.out) as broker, broker.listen(*FAITHFUL) as listener, receiver(seen) as hook:
         port = free_port()
         process = daemon(arguments.clip, arguments.out / "events.jsonl", port, hook, broker.port)
         threads = [
@@ -100,17 +102,23 @@ def main() -> int:
         ]
         for thread in threads:
             thread.start()
-        heard, last = shake(process, broker, listener, port, seen, arguments.minutes * 60.0)
+        shake(process, broker, listener, port, seen, arguments.minutes * 60.0)
         process.send_signal(signal.SIGTERM)
         status = process.wait(30.0)
-        last.wait_for(f"{PREFIX}/availability", "offline")
-        heard |= told(last)
+        listener.wait_for(f"{PREFIX}/availability", "offline")
+        heard = told(listener)
         over.set()
     with (arguments.out / "samples.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [each.name for each in fields(Sample)])
         writer.writeheader()
         writer.writerows(asdict(each) for each in seen.samples)
     return report(arguments.out / "events.jsonl", seen, heard, status)
+
+
+def remembering(folder: Path) -> Mosquitto:
+    """A broker that keeps over its restarts who subscribed and what they were not sent yet: what is lost, we lost."""
+    (folder / "mosquitto.db").unlink(missing_ok=True)
+    return Mosquitto(folder, "persistence true", f"persistence_location {folder.resolve()}/")
 
 
 def daemon(clip: Path, events: Path, port: int, hook: int, broker: int) -> subprocess.Popen[bytes]:
@@ -130,26 +138,35 @@ def daemon(clip: Path, events: Path, port: int, hook: int, broker: int) -> subpr
 
 
 def shake(
-    process: subprocess.Popen[bytes], broker: Mosquitto, first: Listener, port: int, seen: Seen, seconds: float
-) -> tuple[set[str], Listener]:
-    """Sample, and restart the broker, until time is up; what its subscribers heard before, and the last of them."""
-    began_s, next_s, heard, listener = CLOCK.monotonic_s(), BROKER_EVERY_S, set[str](), first
+    process: subprocess.Popen[bytes], broker: Mosquitto, listener: Listener, port: int, seen: Seen, seconds: float
+) -> None:
+    """Sample, and restart the broker, until time is up."""
+    began_s, next_s = CLOCK.monotonic_s(), BROKER_EVERY_S
     never = threading.Event()
     while (at_s := CLOCK.monotonic_s() - began_s) < seconds:
         assert process.poll() is None, "the daemon ended by itself"
         seen.samples.append(sample(process.pid, port, at_s))
         if at_s >= next_s:
             next_s += BROKER_EVERY_S
-            broker.stop()
-            heard |= told(listener)
-            never.wait(BROKER_AWAY_S)
-            broker.start()
-            up_s = CLOCK.monotonic_s()
-            listener = broker.listen().__enter__()
-            listener.wait_for(f"{PREFIX}/availability", "online")
-            seen.reconnects_s.append(CLOCK.monotonic_s() - up_s)
+            seen.reconnects_s.append(restarted(broker, listener))
         never.wait(SAMPLE_S)
-    return heard, listener
+
+
+def restarted(broker: Mosquitto, listener: Listener) -> float:
+    """Seconds from the broker's return to the daemon's greeting."""
+    broker.stop()
+    threading.Event().wait(BROKER_AWAY_S)
+    known = greetings(listener)
+    broker.start()
+    up_s = CLOCK.monotonic_s()
+    until(lambda: greetings(listener) > known, "the daemon is online again")
+    return CLOCK.monotonic_s() - up_s
+
+
+def greetings(listener: Listener) -> int:
+    """How often the daemon said that it is there; what the broker only kept is not counted."""
+    said = listener.of(f"{PREFIX}/availability")
+    return sum(message.payload == "online" and not message.retained for message in said)
 
 
 def told(listener: Listener) -> set[str]:

@@ -6,6 +6,7 @@ ended: it is left behind, once. A second one means that only a new process helps
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import random
@@ -17,7 +18,7 @@ from typing import Literal
 from fer_edge.cameras import Camera
 from fer_edge.clock import Clock
 from fer_edge.daemon.slot import Slot
-from fer_edge.errors import CameraLost, ExitCode, FerEdgeError
+from fer_edge.errors import CameraLost, ExitCode, FerEdgeError, bare
 from fer_edge.health import Health
 from fer_edge.types import Frame
 
@@ -91,6 +92,10 @@ class _Reader:
     def hanging(self) -> bool:
         """Whether a call into the driver has not come back."""
         return self.thread.is_alive() or (self.camera is not None and self.camera.hanging())
+
+    def forget(self) -> None:
+        """Let go of the camera, and of the error: it knows the frames it came through, and they know the reader."""
+        self.camera = self.error = None
 
     def _run(self) -> None:
         try:
@@ -244,7 +249,7 @@ class Capturing:
         lost = isinstance(error, CameraLost) or (isinstance(error, FerEdgeError) and self._lost_s is not None)
         if not lost or (reader.camera is not None and not reader.camera.live):
             raise error
-        self.error = error if isinstance(error, FerEdgeError) else None
+        self.error = bare(error) if isinstance(error, FerEdgeError) else None
         return self._lose(reader, str(error), now_s)
 
     def _lose(self, reader: _Reader, reason: str, now_s: float, *, stalled: bool = False) -> Change | None:
@@ -269,6 +274,9 @@ class Capturing:
         if not stalled:
             reader.thread.join(READ_TIMEOUT_S)
         self._left = [each for each in (*self._left, reader) if each.hanging()]
+        if reader not in self._left:
+            reader.forget()
+            gc.collect()  # libraries' cameras hold themselves, and nothing waits for a picture at this moment
         if len(self._left) > MAX_HANGING:
             raise Wedged(f"the camera's driver hangs in {len(self._left)} calls; a new process is needed")
 

@@ -6,6 +6,7 @@ Every path is taken under a root, so that a test can lay out a board of its own.
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 import os
 import platform
@@ -14,7 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +222,7 @@ class Board:
         if self.root != ROOT or _field(self._text("proc/self/status") or "", "Seccomp") != "0":
             return None
         try:
-            state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(ADJTIMEX_BYTES))
+            state = _c_library().adjtimex(ctypes.create_string_buffer(ADJTIMEX_BYTES))
         except (OSError, AttributeError):
             return None
         return None if state < 0 else state != TIME_ERROR
@@ -341,6 +342,12 @@ class Board:
         except OSError:
             return None
         return raw.decode("utf-8", "replace").strip("\0 \n\t") or None
+
+
+@functools.cache
+def _c_library() -> Any:  # noqa: ANN401 - ctypes is not typed
+    """Loaded once: every loading leaves classes behind, and the clock is asked for months."""
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _cpu_temperature(zones: tuple[Zone, ...]) -> float | None:

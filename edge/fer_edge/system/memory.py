@@ -1,8 +1,7 @@
 """Gives memory that is free again back to the kernel, so that what a process of months holds is what it uses.
 
-glibc gives every thread that allocates an arena of its own, up to eight per CPU, and keeps what is freed in them. In an
-hour with a camera that was lost every minute the daemon grew by 8 % although no Python object was kept; with few arenas
-and with what is free given back, by 2 %. Which of the two did it was not measured.
+glibc gives every thread that allocates an arena of its own, up to eight per CPU, and keeps what is freed in them: few
+arenas, and what is free given back. What a lost camera leaves is the other half; see `daemon.capturing`.
 """
 
 from __future__ import annotations
