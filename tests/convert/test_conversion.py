@@ -278,3 +278,30 @@ def test_a_model_trained_in_mixed_precision_computes_in_float32(tmp_path: Path) 
     assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
     face = Preprocess(tiny_source.SPEC).tensor(shape("fear", 1)[None])
     assert np.allclose(np.asarray(loaded(face)), np.asarray(model(face)), atol=0.05)
+
+
+def test_a_transposed_convolution_counts_as_what_it_computes_in(data: Path, tmp_path: Path) -> None:
+    layers = keras.layers
+    x = inputs = keras.Input((48, 48, 1), name="face")
+    x = layers.Conv2D(4, 3, strides=4, padding="same", activation="relu")(x)
+    x = layers.Conv2DTranspose(4, 2, strides=2)(x)
+    net = keras.Model(inputs, layers.Dense(7, dtype="float32", name="logits")(layers.Flatten()(x)))
+    run = tiny_source.write_run(tmp_path / "run", net)
+    open_gates = ["--max-drop", "100", "--min-agreement", "0", "--max-class-drop", "100"]
+    flags = ["--to", "tflite", "--precision", "int8", "--calibrate", str(data), *open_gates]
+    assert cli.main([str(run), *flags, "--out", str(tmp_path / "out")]) == 0
+    with hushed():
+        assert open_classifier(Bundle.open(tmp_path / "out")).runtime.effective_precision == "int8"
+
+
+def test_layers_that_died_do_not_keep_a_net_from_running_in_eight_bits(data: Path, tmp_path: Path) -> None:
+    layers = keras.layers
+    x = inputs = keras.Input((48, 48, 1), name="face")
+    x = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu")(x)
+    dead = layers.Conv2D(8, 3, padding="same", activation="relu", bias_initializer=keras.initializers.Constant(-99.0))
+    x = layers.Add()([x, dead(dead_input := layers.Conv2D(8, 3, padding="same")(x))])
+    x = layers.Concatenate()([x, layers.Conv2D(4, 1, activation="relu")(dead(dead_input))])
+    net = keras.Model(inputs, layers.Dense(7, dtype="float32", name="logits")(layers.GlobalAveragePooling2D()(x)))
+    run = tiny_source.write_run(tmp_path / "run", net)
+    flags = ["--to", "tflite", "--precision", "int8", "--calibrate", str(data), "--max-drop", "100"]
+    assert cli.main([str(run), *flags, "--min-agreement", "0", "--out", str(tmp_path / "out")]) == 0

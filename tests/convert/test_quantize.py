@@ -15,6 +15,7 @@ from fer_convert.graph import onnx_graph
 from fer_convert.quantize import correct, equalise, observe, sensitivity
 from fer_convert.quantize.calibration import Calibration
 from fer_convert.quantize.chains import Graph
+from fer_convert.quantize.kernels import widened
 from fer_convert.quantize.ranges import METHODS, Histogram, Method, choose, histograms, steps
 from fer_edge.types import Array
 
@@ -201,3 +202,24 @@ def test_the_original_stays_as_it_is(change: Change) -> None:
     before = onnx_graph.serialized(model)
     change(model, FACES)
     assert onnx_graph.serialized(model) == before
+
+
+# --- what kernels take
+
+
+def test_ranges_that_kernels_take_are_left_as_they_are() -> None:
+    limits = {"a": (-1.0, 2.0), "b": (0.0, 0.01), "sum": (-1.0, 4.0)}
+    assert widened(limits, [("sum", ("a", "b"))]) == {**limits, "b": (0.0, pytest.approx(0.01))}
+
+
+def test_a_dead_tensor_gets_the_range_of_a_common_one() -> None:
+    limits = {"a": (-1.0, 2.0), "b": (0.0, 4.0), "dead": (0.0, 1e-12), "last": (0.0, 5.0), "first": (0.0, 1.0)}
+    assert widened(limits, [])["dead"] == (0.0, 3.0)
+
+
+def test_a_quiet_summand_is_widened_to_what_an_addition_takes() -> None:
+    limits = {"quiet": (-1e-4, 3e-4), "loud": (0.0, 4.0), "sum": (-0.5, 4.0)}
+    low, high = widened(limits, [("sum", ("loud", "quiet"))])["quiet"]
+    assert high - low == pytest.approx(4.5 / 512)
+    assert high == pytest.approx(-3 * low)
+    assert widened({}, [("sum", ("loud", "quiet"))]) == {}

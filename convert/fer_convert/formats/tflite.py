@@ -17,6 +17,7 @@ import numpy as np
 
 from fer_convert import frameworks
 from fer_convert.formats import ConversionFailed, Files
+from fer_convert.quantize import kernels
 from fer_convert.quantize.calibration import Calibration, Plan
 from fer_edge.bundle import Precision
 from fer_edge.types import Array
@@ -57,6 +58,7 @@ def quantized(source: Any, precision: Precision, calibration: Calibration, plan:
     from ai_edge_quantizer import quantizer, recipe  # noqa: PLC0415 - heavy
 
     limits = calibration.of_tflite(source.tflite, f"tflite {source.key}", plan.method)
+    limits = kernels.widened(limits, kernels.sums_of(_interpreter(source)))
     seen = {name: {"min": _one(low), "max": _one(high)} for name, (low, high) in limits.items()}
     with hushed():
         bits = recipe.static_wi8_ai8() if precision == "int8" else recipe.static_wi8_ai16()
@@ -82,16 +84,21 @@ def _kept(source: Any, plan: Plan) -> list[tuple[Any, str]]:  # noqa: ANN401 - t
 
 def layer_names(source: Any) -> dict[str, str]:  # noqa: ANN401 - a Source
     """Output tensors of the file's operators with weights, by the graph's node: both list them in the same order."""
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - optional
-
     from fer_convert.formats.onnx import layers  # noqa: PLC0415 - its tool chain
 
-    with hushed():
-        interpreter = Interpreter(model_content=source.tflite)
-        names = {int(each["index"]): str(each["name"]) for each in interpreter.get_tensor_details()}
-        operators = interpreter._get_ops_details()  # noqa: SLF001 - its only list of operators
+    interpreter = _interpreter(source)
+    names = {int(each["index"]): str(each["name"]) for each in interpreter.get_tensor_details()}
+    operators = interpreter._get_ops_details()  # noqa: SLF001 - its only list of operators
     found = [names[int(op["outputs"][0])] for op in operators if op["op_name"] in WEIGHTED]
     wanted = layers(source.graph)
     if len(found) != len(wanted):
         raise ConversionFailed(f"the .tflite file has {len(found)} layers with weights, the graph {len(wanted)}")
     return dict(zip(wanted, found, strict=True))
+
+
+def _interpreter(source: Any) -> Any:  # noqa: ANN401 - a Source, a LiteRT interpreter
+    """Of the float32 file."""
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - optional
+
+    with hushed():
+        return Interpreter(model_content=source.tflite)

@@ -24,7 +24,8 @@ _PLACES = {
 }
 _NAMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime", "tensorflow": "tensorflow"}
 _CHATTER = (b"INFO: ", b"VERBOSE: ")
-_WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+_ACTIVATION = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 0, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 2}
+"""Which input of a weighted operator is its activation; its weights are the second of all of them."""
 
 
 class LiteRt:
@@ -106,8 +107,8 @@ def _precision(interpreter: Any) -> str:  # noqa: ANN401 - see LiteRt
     kinds = {detail["index"]: np.dtype(detail["dtype"]).name for detail in interpreter.get_tensor_details()}
     found = set()
     for op in interpreter._get_ops_details():  # noqa: SLF001 - the interpreter's only list of operators
-        if op["op_name"] in _WEIGHTED:
-            activation, weight = kinds.get(int(op["inputs"][0])), kinds.get(int(op["inputs"][1]))
+        if (place := _ACTIVATION.get(op["op_name"])) is not None:
+            activation, weight = kinds.get(int(op["inputs"][place])), kinds.get(int(op["inputs"][1]))
             found.add(_kind(str(activation), str(weight)))
     return "+".join(sorted(found)) if found else kinds[interpreter.get_input_details()[0]["index"]]
 
