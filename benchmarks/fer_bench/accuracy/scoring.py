@@ -4,34 +4,61 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_bench.accuracy.corruptions import Corruption
-from fer_bench.accuracy.trials import Bools, Probabilities, Trial, right
-from fer_bench.results.rows import AccuracyRow, CorruptionRow
+from fer_bench.accuracy.trials import Bools, Probabilities, Trial
+from fer_bench.results.rows import AccuracyRow, CorruptionRow, Scores
 from fer_train import data, metrics
 
 CONFIDENCE_DIGITS = 4
+AnyScores = TypeVar("AnyScores", bound=Scores)
 
 
 def scored(trial: Trial, reference: Trial | None, dataset: data.Dataset) -> AccuracyRow:
     """The row with everything that the probabilities tell, alone and against the reference."""
     if trial.probabilities is None:
         return trial.row
-    row = _alone(trial.row, trial.probabilities, dataset)
-    row = replace(row, corruptions=tuple(trial.corruptions))
+    row = replace(alone(trial.row, trial.probabilities, dataset), corruptions=tuple(trial.corruptions))
     if reference is None or reference.probabilities is None:
         return row
-    mine, theirs = right(trial.probabilities, dataset), right(reference.probabilities, dataset)
-    drop, interval = metrics.paired_drop(theirs, mine)
+    return beside(row, reference.row.name, reference.probabilities.argmax(axis=1), dataset)
+
+
+def alone(row: AnyScores, probabilities: Probabilities, dataset: data.Dataset) -> AnyScores:
+    """The row with what the probabilities (N, labels) tell by themselves."""
+    scores = metrics.score(probabilities, dataset.targets, dataset.labels)
+    hits = dict(zip(dataset.labels, np.diag(scores.confusion).tolist(), strict=True))
     return replace(
         row,
-        reference=reference.row.name,
+        top1=scores.top1,
+        top1_ci95=scores.top1_ci95,
+        recall=scores.recall,
+        recall_ci95={label: metrics.wilson(hits[label], n) for label, n in scores.support.items()},
+        support=scores.support,
+        macro_recall=scores.macro_recall,
+        macro_f1=scores.macro_f1,
+        ece=scores.ece,
+        confusion=tuple(tuple(line) for line in scores.confusion.tolist()),
+        predictions=tuple(probabilities.argmax(axis=1).tolist()),
+        confidences=tuple(np.round(probabilities.max(axis=1), CONFIDENCE_DIGITS).tolist()),
+    )
+
+
+def beside(row: AnyScores, reference: str, theirs: NDArray[np.int64], dataset: data.Dataset) -> AnyScores:
+    """The row with how it does against a reference of this name, which said `theirs` (N,) of the same pictures."""
+    mine = np.asarray(row.predictions)
+    drop, interval = metrics.paired_drop(theirs == dataset.targets, mine == dataset.targets)
+    return replace(
+        row,
+        reference=reference,
         drop_pp=drop,
         drop_pp_ci95=interval,
-        mcnemar_p=metrics.mcnemar(theirs, mine),
-        agreement=metrics.agreement(reference.probabilities, trial.probabilities),
+        mcnemar_p=metrics.mcnemar(theirs == dataset.targets, mine == dataset.targets),
+        agreement=float((theirs == mine).mean()),
     )
 
 
@@ -59,22 +86,3 @@ def corrupted(
         return row
     drop, interval = metrics.paired_drop(reference, is_right)
     return replace(row, drop_pp=drop, drop_pp_ci95=interval, mcnemar_p=metrics.mcnemar(reference, is_right))
-
-
-def _alone(row: AccuracyRow, probabilities: Probabilities, dataset: data.Dataset) -> AccuracyRow:
-    scores = metrics.score(probabilities, dataset.targets, dataset.labels)
-    hits = dict(zip(dataset.labels, np.diag(scores.confusion).tolist(), strict=True))
-    return replace(
-        row,
-        top1=scores.top1,
-        top1_ci95=scores.top1_ci95,
-        recall=scores.recall,
-        recall_ci95={label: metrics.wilson(hits[label], n) for label, n in scores.support.items()},
-        support=scores.support,
-        macro_recall=scores.macro_recall,
-        macro_f1=scores.macro_f1,
-        ece=scores.ece,
-        confusion=tuple(tuple(line) for line in scores.confusion.tolist()),
-        predictions=tuple(probabilities.argmax(axis=1).tolist()),
-        confidences=tuple(np.round(probabilities.max(axis=1), CONFIDENCE_DIGITS).tolist()),
-    )

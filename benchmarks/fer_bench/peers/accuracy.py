@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fer_bench.accuracy import scoring
 from fer_bench.accuracy.run import Plan, read
 from fer_bench.peers import answers
 from fer_bench.peers.adapter import Peer
@@ -14,12 +15,12 @@ from fer_bench.peers.report import title, widened, with_peers
 from fer_bench.peers.talking import Talk, version
 from fer_bench.processes.children import ChildFailed
 from fer_bench.results.report import Report
-from fer_bench.results.rows import AccuracyRow
+from fer_bench.results.rows import AccuracyRow, Scores
 from fer_bench.table import MISSING, figure, percent, render, span
 from fer_edge.errors import InputError
 from fer_edge.preprocess import central_square, cut
 from fer_edge.types import Image
-from fer_train import data, metrics
+from fer_train import data
 from fer_train.data import layouts
 from fer_train.data.entries import Unusable
 from fer_train.data.loading import sort
@@ -28,7 +29,6 @@ from fer_train.data.pictures import decode
 TIMEOUT_S = 600.0
 """For each answer: the first comes after large libraries were loaded."""
 REFERENCE = "float32"
-CONFIDENCE_DIGITS = 4
 TOLD_EVERY = 1000
 """Pictures between two words of progress."""
 
@@ -36,30 +36,18 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeerAccuracyRow:
-    """How right a peer is; the same names mean the same as in `AccuracyRow`.
-
-    reference: our artifact that agreement, drop and p are against, on the same pictures. n: pictures.
-    """
+class Named:
+    """Which peer, and on how many pictures."""
 
     name: str
     version: str | None = None
     n: int = 0
-    top1: float | None = None
-    top1_ci95: tuple[float, float] | None = None
-    recall: dict[str, float] = field(default_factory=dict)
-    support: dict[str, int] = field(default_factory=dict)
-    macro_recall: float | None = None
-    macro_f1: float | None = None
-    ece: float | None = None
-    reference: str | None = None
-    drop_pp: float | None = None
-    drop_pp_ci95: tuple[float, float] | None = None
-    mcnemar_p: float | None = None
-    agreement: float | None = None
-    confusion: tuple[tuple[int, ...], ...] = ()
-    predictions: tuple[int, ...] = ()
-    confidences: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerAccuracyRow(Scores, Named):
+    """How right a peer is. reference: our artifact that agreement, drop and p are against, on the same pictures."""
+
     error: str | None = None
 
 
@@ -100,41 +88,6 @@ def pictures(plan: Plan, dataset: data.Dataset) -> Iterator[Image]:
         yield np.ascontiguousarray(cut(colour, central_square(colour)))
 
 
-def scored(
-    row: PeerAccuracyRow, said: answers.Probabilities, dataset: data.Dataset, reference: AccuracyRow | None
-) -> PeerAccuracyRow:
-    """The row with all that the probabilities (N, labels) tell, alone and against our reference."""
-    scores = metrics.score(said, dataset.targets, dataset.labels)
-    predictions = said.argmax(axis=1)
-    row = replace(
-        row,
-        n=len(dataset),
-        top1=scores.top1,
-        top1_ci95=scores.top1_ci95,
-        recall=scores.recall,
-        support=scores.support,
-        macro_recall=scores.macro_recall,
-        macro_f1=scores.macro_f1,
-        ece=scores.ece,
-        confusion=tuple(tuple(line) for line in scores.confusion.tolist()),
-        predictions=tuple(predictions.tolist()),
-        confidences=tuple(np.round(said.max(axis=1), CONFIDENCE_DIGITS).tolist()),
-    )
-    if reference is None:
-        return row
-    ours = np.asarray(reference.predictions)
-    was_right, is_right = ours == dataset.targets, predictions == dataset.targets
-    drop, interval = metrics.paired_drop(was_right, is_right)
-    return replace(
-        row,
-        reference=reference.name,
-        drop_pp=drop,
-        drop_pp_ci95=interval,
-        mcnemar_p=metrics.mcnemar(was_right, is_right),
-        agreement=float((ours == predictions).mean()),
-    )
-
-
 HEAD = ("on the same pictures", "n", "top-1 %", "95 % interval", "macro recall %", "ECE")
 HEAD_OURS = ("below ours, points", "95 % interval", "McNemar p", "agreement %")
 
@@ -167,7 +120,9 @@ def _judged(peer: Peer, plan: Plan, dataset: data.Dataset, reference: AccuracyRo
     except ChildFailed as reason:
         say(f"{row.name}: {reason}")
         return replace(row, error=str(reason))
-    row = scored(row, said, dataset, reference)
+    row = scoring.alone(replace(row, n=len(dataset)), said, dataset)
+    if reference is not None:
+        row = scoring.beside(row, reference.name, np.asarray(reference.predictions), dataset)
     say(f"{row.name}: {int((said.argmax(axis=1) == dataset.targets).sum())} of {len(dataset)} right")
     return row
 

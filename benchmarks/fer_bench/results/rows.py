@@ -81,8 +81,8 @@ class CorruptionRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccuracyRow(Row):
-    """How right the artifact is. Shares are 0 to 1; drops are percentage points below `reference`, positive is worse.
+class Scores:
+    """How right something is. Shares are 0 to 1; drops are percentage points below `reference`, positive is worse.
 
     mcnemar_p: exact two-sided p that both are equally good. agreement: share of pictures with the same top-1 label.
     confusion: counts, rows are the truth, columns what was said, both in the order of `recall`. predictions: index of
@@ -105,6 +105,12 @@ class AccuracyRow(Row):
     confusion: tuple[tuple[int, ...], ...] = ()
     predictions: tuple[int, ...] = ()
     confidences: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyRow(Scores, Row):
+    """How right the artifact is, on the pictures as they are and on what a camera makes of them."""
+
     corruptions: tuple[CorruptionRow, ...] = ()
 
 
