@@ -84,6 +84,16 @@ check-stops: $(VENV)/.dev ## fifty SIGTERMs in the middle of everything (needs m
 check-device-matrix: ## the device's tests on old and new Pythons and libraries (downloads them)
 	@tests/system/device_matrix.sh
 
+.PHONY: check-arm64-quick
+check-arm64-quick: $(VENV)/.dev ## the shipped model on an emulated Pi 4 and Pi 5 (root; apt install qemu-user-static mmdebstrap)
+	@$(BIN)/python tests/arm64/check.py
+
+.PHONY: check-arm64
+check-arm64: $(VENV)/.dev ## Bookworm and Trixie, three runtimes, then a machine that boots (BUNDLE=bundles/mine; root, an hour)
+	@$(BIN)/python tests/arm64/check.py --release bookworm,trixie --runtimes litert,onnxruntime,openvino $(if $(BUNDLE),--bundle "$(BUNDLE)")
+	@$(BIN)/python tests/arm64/machine.py --release bookworm
+	@$(BIN)/python tests/arm64/machine.py --release trixie
+
 .PHONY: check-recipes
 check-recipes: $(VENV)/.dev ## every recipe trains a little on FER2013=DIR, converts and predicts (an hour on two cores)
 	@test -n "$(FER2013)" || { echo "name the folder: make check-recipes FER2013=/data/fer2013" >&2; exit 2; }

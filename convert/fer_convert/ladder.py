@@ -1,9 +1,10 @@
 """The int8 ladder: what to do when eight bits miss a gate, rung by rung, and what each rung bought.
 
-1. Better calibration: more faces, and narrower ranges (percentile, least squared error, entropy).
-2. Channels evened out between layers (`quantize.equalise`), then biases corrected (`quantize.correct`).
-3. The layers that suffer most stay in float32, one, two, four and so on, up to a quarter of them.
-4. A run of fer-train is trained on for a little with its eight bits in sight (`quantize.finetune`).
+1. Normalisations after a rectifier get a step per channel (`quantize.channelwise`).
+2. Better calibration: more faces, and narrower ranges (percentile, least squared error, entropy).
+3. Channels evened out between layers (`quantize.equalise`), then biases corrected (`quantize.correct`).
+4. The layers that suffer most stay in float32, one, two, four and so on, up to a quarter of them.
+5. A run of fer-train is trained on for a little with its eight bits in sight (`quantize.finetune`).
 
 It ends at the first rung that meets every gate. Where none does, the artifact is refused with what was tried.
 """
@@ -20,7 +21,7 @@ from fer_convert.formats import onnx as onnx_format
 from fer_convert.graph.onnx_graph import weighted
 from fer_convert.ground import Ground, wanted
 from fer_convert.pictures import pinned
-from fer_convert.quantize import correct, equalise, finetune, sensitivity
+from fer_convert.quantize import channelwise, correct, equalise, finetune, sensitivity
 from fer_convert.quantize.calibration import Calibration, Plan
 from fer_convert.quantize.ranges import Method
 from fer_convert.report import Row, Step
@@ -99,6 +100,7 @@ class _Ladder:
 
     def rungs(self) -> Iterator[Rung]:
         """Each from what the ones before it brought."""
+        yield from self._channelwise()
         more = self._more()
         if more is not None:
             yield replace(self._best, name=f"{len(more.tensors)} faces", calibration=more)
@@ -107,6 +109,16 @@ class _Ladder:
         yield from self._evened()
         yield from self._in_float()
         yield from self._finetuned()
+
+    def _channelwise(self) -> Iterator[Rung]:
+        best = self._best
+        try:
+            graph = channelwise.channelwise(best.source.graph)
+        except ConversionFailed:
+            return
+        if graph is not best.source.graph:
+            name = "normalised by channel"
+            yield replace(best, name=name, source=altered(best.source, graph, name))
 
     def _more(self) -> Calibration | None:
         pool, before = self._ground.pictures.pool, self._ground.calibration

@@ -12,7 +12,7 @@ from onnx import helper
 from convert.test_graph import CHANNELS, SHAPE, SIZE, graph, ints, weights
 from fer_convert.formats.onnx import quantized
 from fer_convert.graph import onnx_graph
-from fer_convert.quantize import correct, equalise, observe, sensitivity
+from fer_convert.quantize import channelwise, correct, equalise, observe, sensitivity
 from fer_convert.quantize.calibration import Calibration
 from fer_convert.quantize.chains import Graph
 from fer_convert.quantize.kernels import widened
@@ -223,3 +223,63 @@ def test_a_quiet_summand_is_widened_to_what_an_addition_takes() -> None:
     assert high - low == pytest.approx(4.5 / 512)
     assert high == pytest.approx(-3 * low)
     assert widened({}, [("sum", ("loud", "quiet"))]) == {}
+
+
+# --- normalisations by channel
+
+
+def normalised(*, shift: bool) -> Any:
+    """A convolution, a rectifier, a normalisation, pooling; then a dense layer, a normalisation, a dense layer."""
+    known = {
+        "a": weights_of((CHANNELS, CHANNELS, 3, 3), 1),
+        "f": weights_of((1, CHANNELS, 1, 1), 2),
+        "s": weights_of((1, CHANNELS, 1, 1), 3),
+        "d": weights_of((CHANNELS, 6), 4),
+        "e": weights_of((6,), 5),
+        "g": weights_of((6,), 6),
+        "h": weights_of((6,), 7),
+        "o": weights_of((6, 5), 8),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "a"], ["1"], name="first"),
+        helper.make_node("Relu", ["1"], ["2"]),
+        helper.make_node("Mul", ["2", "f"], ["3"], name="by"),
+        helper.make_node("Add", ["3", "s"], ["4"]) if shift else helper.make_node("Identity", ["3"], ["4"]),
+        helper.make_node("GlobalAveragePool", ["4"], ["5"]),
+        helper.make_node("Flatten", ["5"], ["6"]),
+        helper.make_node("Gemm", ["6", "d", "e"], ["7"]),
+        helper.make_node("Relu", ["7"], ["8"]),
+        helper.make_node("Mul", ["8", "g"], ["9"]),
+        helper.make_node("Add", ["9", "h"], ["10"]),
+        helper.make_node("MatMul" if shift else "Gemm", ["10", "o"], ["y"], name="last"),
+    ]
+    return onnx_graph.simplified(graph(nodes, known), SHAPE)
+
+
+@pytest.mark.parametrize("shift", [True, False])
+def test_a_normalisation_becomes_a_convolution_of_its_own_or_part_of_a_dense_layer(*, shift: bool) -> None:
+    model = normalised(shift=shift)
+    found = channelwise.channelwise(model)
+    kinds = [node.op_type for node in found.graph.node]
+    assert "Mul" not in kinds
+    assert kinds.count("Conv") == 2
+    np.testing.assert_allclose(said(found), said(model), rtol=1e-4, atol=1e-4)
+
+
+def test_a_net_without_such_normalisations_is_returned_as_it_is() -> None:
+    model = net("plain")
+    assert channelwise.channelwise(model) is model
+
+
+def test_a_normalisation_whose_result_is_taken_twice_stays_exact() -> None:
+    known = {"f": weights_of((1, CHANNELS, 1, 1), 2), "s": weights_of((1, CHANNELS, 1, 1), 3)}
+    nodes = [
+        helper.make_node("Relu", ["x"], ["1"]),
+        helper.make_node("Mul", ["f", "1"], ["2"]),
+        helper.make_node("Add", ["2", "s"], ["3"]),
+        helper.make_node("Add", ["2", "3"], ["y"]),
+    ]
+    model = onnx_graph.simplified(graph(nodes, known), SHAPE)
+    found = channelwise.channelwise(model)
+    assert [node.op_type for node in found.graph.node] == ["Relu", "Conv", "Add", "Add"]
+    np.testing.assert_allclose(said(found), said(model), rtol=1e-5, atol=1e-5)
