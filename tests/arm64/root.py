@@ -57,6 +57,10 @@ class Board:
                 f"cpu{core}/regs/identification/midr_el1": f"{identity:#018x}\n",
                 f"cpu{core}/topology/core_id": f"{core}\n",
                 f"cpu{core}/topology/physical_package_id": "0\n",
+                f"cpu{core}/topology/core_cpus": f"{1 << core:x}\n",
+                f"cpu{core}/topology/thread_siblings": f"{1 << core:x}\n",
+                f"cpu{core}/topology/core_siblings": f"{(1 << CORES) - 1:x}\n",
+                f"cpu{core}/topology/package_cpus": f"{(1 << CORES) - 1:x}\n",
             }
         return everyone
 
