@@ -146,16 +146,17 @@ class Root:
         """One command as root inside, on this board; code -9 when it took too long."""
         cpuinfo = self.folder.parent / f"cpuinfo.{board.name}"
         cpuinfo.write_text(board.cpuinfo(), encoding="ascii")
+        sysfs = self.folder.parent / f"sys.{board.name}"
         for name, text in board.sysfs().items():
-            path = self.folder / "sys" / "devices" / "system" / "cpu" / name
+            path = sysfs / "devices" / "system" / "cpu" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="ascii")
         known = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "QEMU_CPU": board.cpu}
         known |= {key: value for key, value in os.environ.items() if key.startswith("PIP_")} | dict(env or {})
         mounts = (
             "mount --make-rprivate / && mount -t proc proc {0}/proc && mount --bind {1} {0}/proc/cpuinfo && "
-            "mount --rbind /dev {0}/dev && exec chroot {0} env -i {2} "
-        ).format(self.folder, cpuinfo, " ".join(f"'{key}={value}'" for key, value in known.items()))
+            "mount --bind {2} {0}/sys && mount --rbind /dev {0}/dev && exec chroot {0} env -i {3} "
+        ).format(self.folder, cpuinfo, sysfs, " ".join(f"'{key}={value}'" for key, value in known.items()))
         return waited(["unshare", "-m", "sh", "-c", f'{mounts} "$@"', "run", *command], timeout_s)
 
 
