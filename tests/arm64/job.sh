@@ -1,6 +1,6 @@
 #!/bin/bash
 # What is done inside the booted machine; `machine.py` reads the lines that begin with STEP. One phase for each boot.
-exec > /dev/ttyAMA0 2>&1
+exec > /dev/console 2>&1
 BIN=/opt/fer-edge/bin/fer-edge
 EVENTS=/var/lib/fer-edge/events.jsonl
 DONE=/var/lib/job-phase
@@ -22,7 +22,7 @@ restarts() { [[ $(property NRestarts) -gt $1 ]]; }
 first_boot() {
   step boot ok "$(uname -m), $(. /etc/os-release; echo "$PRETTY_NAME"), kernel $(uname -r)"
   modprobe vivid node_types=0x1 && until_holds "/dev/video0" 20 test -e /dev/video0 && step "vivid" ok "$(cat /sys/class/video4linux/video0/name)"
-  step "fer-edge cameras" ok "$($BIN cameras | tr '\n' ' ')"
+  step "fer-edge cameras" ok "$($BIN cameras | head -n 1)"
   $BIN service install > /run/install.log && step "service install" ok "$(property ActiveState)" || step "service install" FAIL "$(tail -n 2 /run/install.log)"
   until_holds "first event" 180 more expression 0 && step "first event" ok "of a /dev/video0 that is vivid"
 

@@ -60,7 +60,7 @@ rate = "all"
 UNIT = """\
 [Unit]
 Description=What is tried in here
-After=multi-user.target
+After=dbus.service
 
 [Service]
 Type=exec
@@ -207,6 +207,9 @@ def prepare(root: Root, kernel: Kernel) -> None:
     (wants / "job.service").unlink(missing_ok=True)
     (wants / "job.service").symlink_to("../job.service")
     (root.folder / "var/lib/job-phase").unlink(missing_ok=True)
+    getty = root.folder / "etc/systemd/system/serial-getty@ttyAMA0.service"
+    getty.unlink(missing_ok=True)
+    getty.symlink_to("/dev/null")  # it would hang up the line that the job speaks on
     modules = root.folder / "lib" / "modules" / kernel.version
     shutil.rmtree(modules, ignore_errors=True)
     for module in kernel.modules(["vivid"]):

@@ -16,7 +16,7 @@ opencv-5    3.11  opencv-python-headless==5.0.0.93
 jetson-7    3.12  -c constraints.txt
 trixie      3.13  -c constraints.txt onnxruntime
 '
-tools='pytest pytest-timeout pytest-randomly hypothesis'
+tools='pytest pytest-timeout pytest-randomly pytest-xdist hypothesis jsonschema'
 matrix=${MATRIX:-build/matrix}
 wanted=" $* "
 failed=() skipped=()
@@ -32,12 +32,12 @@ while read -r name version packages; do
   rm -rf "$venv"
   "$python" -m venv "$venv"
   # shellcheck disable=SC2086 # words are wanted
-  if ! "$venv/bin/python" -m pip install -qq --disable-pip-version-check . $tools $packages; then
+  if ! "$venv/bin/python" -m pip install -qq --disable-pip-version-check ".[mqtt,web]" $tools $packages; then
     failed+=("$name: could not be installed")
     continue
   fi
   "$venv/bin/python" -c 'import cv2, numpy, platform; print("   Python", platform.python_version(), "numpy", numpy.__version__, "OpenCV", cv2.__version__)'
-  "$venv/bin/python" -m pytest -q tests/edge || failed+=("$name")
+  "$venv/bin/python" -m pytest -q -n 2 --dist loadfile tests/edge || failed+=("$name")
 done <<<"$rows"
 
 ((${#skipped[@]} == 0)) || printf 'skipped: %s\n' "${skipped[@]}"

@@ -210,7 +210,7 @@ class FaultCamera(Source):
         left_s = max(end_s - self._clock.monotonic_s(), 0.0)
         self._clock.sleep(min(wait_s, left_s))
         if wait_s > left_s:
-            raise CameraLost(f"{self.name} gave no frame for {timeout_s:g} s")
+            raise CameraLost(f"{self.name} gave no frame for {timeout_s:.3g} s")
 
     def _hang(self, left_s: float) -> None:
         """Not come back, as a stuck driver does not: for as long as the script says, or for ever."""

@@ -149,7 +149,7 @@ class PipeCamera(Source):
             if self._pictures in ready:
                 break
             if left_s <= 0:
-                raise CameraLost(f"{self.name} gave no frame for {timeout_s:g} s{self._said()}")
+                raise CameraLost(f"{self.name} gave no frame for {timeout_s:.3g} s{self._said()}")
         count = os.readv(self._pictures, [memoryview(self._buffer)[self._filled :]])
         if count == 0:
             raise self._ended()

@@ -155,6 +155,6 @@ class LiveCamera(Source):
         try:
             return self._capture.read(left_s)
         except TimeoutError:
-            raise CameraLost(f"{self.name} gave no frame for {timeout_s:g} s") from None
+            raise CameraLost(f"{self.name} gave no frame for {timeout_s:.3g} s") from None
         except cv2.error as error:
             raise CameraLost(f"{self.name} broke off: {error.err}") from None

@@ -238,7 +238,7 @@ class PiCamera(Source):
             job = self._jobs.get(timeout=max(timeout_s, 0.0))
         except queue.Empty:
             raise CameraLost(
-                f"{self.name} gave no frame for {timeout_s:g} s; if it stays so, check its ribbon cable"
+                f"{self.name} gave no frame for {timeout_s:.3g} s; if it stays so, check its ribbon cable"
             ) from None
         self._asked = False
         frame: Frame = self._guarded(lambda: self._taken(job.get_result()))
