@@ -24,7 +24,7 @@ from fer_edge.cameras.demo import DemoCamera
 from fer_edge.clock import SystemClock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from arm64.root import BOARDS, RELEASES, Board, Missing, Ran, Root, waited
+from arm64.root import BOARDS, RELEASES, STATE, Board, Missing, Ran, Root, waited
 
 HOME = Path(__file__).parents[2]
 SHIPPED = HOME / "edge" / "fer_edge" / "bundles"
@@ -103,9 +103,7 @@ def checked(root: Root, subject: Subject, boards: Sequence[str], runtimes: Seque
     for name in boards:
         board = BOARDS[name]
         where = f"{root.release} {name}"
-        root.run(
-            ["rm", "-rf", "/root/.local/state/fer-edge"], board, timeout_s=STEP_S
-        )  # what another board could not run
+        root.run(["rm", "-rf", STATE], board, timeout_s=STEP_S)  # what another board could not run
         yield doctor(root, board, where)
         for runtime in runtimes:
             known = precisions(subject.bundle, runtime)
@@ -151,7 +149,7 @@ def doctor(root: Root, board: Board, where: str) -> Step:
         return Step(where, "doctor", ran.last_words, good=False, ran=ran)
     wrong = [f"{each['name']}: {each['found']}" for each in rows if each["level"] == "problem"]
     runtimes = [each for each in rows if each["name"] in EXTRAS and each["level"] == "ok"]
-    told = "; ".join(wrong) or f"no problem, {len(runtimes)} runtimes run"
+    told = "; ".join(wrong) or f"no problem, {len(runtimes)} runtimes can be used"
     return Step(where, "doctor", told, bool(runtimes), ran)
 
 

@@ -24,7 +24,8 @@ RELEASES = {"bookworm": "3.11", "trixie": "3.13"}
 PACKAGES = ("python3", "python3-venv", "python3-pip", "ca-certificates")
 BOOTED = ("systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "procps")
 """What a machine that boots needs besides."""
-MIRROR = "http://deb.debian.org/debian"
+STATE = "/tmp/state"  # noqa: S108 - inside the root
+"""Where verdicts about artifacts are remembered in there."""
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 BINFMT_RULE = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -123,7 +124,7 @@ class Root:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         wanted = f"--include={','.join((*PACKAGES, *BOOTED))}"
         asked = ["mmdebstrap", "--mode=root", "--variant=minbase", "--architectures=arm64", wanted]
-        subprocess.run([*asked, self.release, str(self.folder), MIRROR], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([*asked, self.release, str(self.folder)], check=True, stderr=subprocess.DEVNULL)
         for name in ("etc/resolv.conf", "etc/hosts"):
             shutil.copy(f"/{name}", self.folder / name)
         if CERTIFICATES.exists():  # this machine may know one more authority, where a proxy speaks for the world
@@ -151,7 +152,8 @@ class Root:
             path = sysfs / "devices" / "system" / "cpu" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="ascii")
-        known = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "QEMU_CPU": board.cpu}
+        known = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "XDG_STATE_HOME": STATE}
+        known["QEMU_CPU"] = board.cpu
         known |= {key: value for key, value in os.environ.items() if key.startswith("PIP_")} | dict(env or {})
         mounts = (
             "mount --make-rprivate / && mount -t proc proc {0}/proc && mount --bind {1} {0}/proc/cpuinfo && "
