@@ -18,9 +18,10 @@ from ai_edge_litert.interpreter import Interpreter
 from convert import tiny_source
 from convert.conftest import Converted
 from fer_convert import cli, formats, verify
+from fer_convert.graph.onnx_graph import weighted
 from fer_convert.options import Job
 from fer_convert.pictures import pinned
-from fer_convert.quantize.calibration import Calibration
+from fer_convert.quantize.calibration import Calibration, Plan
 from fer_convert.sources import description, reading
 from fer_edge.bundle import Bundle
 from fer_edge.classifier import Classifier, open_classifier
@@ -96,6 +97,25 @@ def test_a_mean_between_two_pixels_costs_half_a_step_and_one_grey() -> None:
     real = (stored - tensor.zero_point) * tensor.scale
     assert np.abs(real - (ramp() / 255 - 0.5) / 0.25).max() <= step / 2 + 1e-5
     assert verify.input_levels(spec, tensor) == 255
+
+
+@pytest.mark.parametrize("format_", ["tflite", "onnx", "openvino"])
+@pytest.mark.parametrize("place", [1, -1])
+def test_a_layer_that_is_to_stay_in_float_stays_so(format_: Any, place: int) -> None:
+    layers = keras.layers
+    x = inputs = keras.Input((48, 48, 1), name="face")
+    for filters in (12, 24):
+        x = layers.Conv2D(filters, 3, strides=4, activation="relu", bias_initializer="ones")(x)
+    net = keras.Model(inputs, layers.Dense(7, bias_initializer="ones")(layers.Flatten()(x)))
+    faces = tiny_source.drawings(range(3))[0]
+    source = source_of(net, tiny_source.SPEC, faces)
+    calibration = Calibration(Preprocess(tiny_source.SPEC).tensor(pinned(faces)))
+    plans = Plan(), Plan(float_layers=frozenset({weighted(source.graph)[place].name}))
+    plain, kept = (formats.make(source, format_, "int8", calibration, plan) for plan in plans)
+    part = "bin" if format_ == "openvino" else format_  # the graph itself gets shorter, with fewer nodes that round
+    assert len(kept[part]) - len(plain[part]) > 2 * {1: 12 * 24 * 9, -1: 4 * 24 * 7}[place]
+    with hushed():
+        assert open_runtime(list(kept.values()), format_).effective_precision == "float32+int8"
 
 
 def test_dull_calibration_pictures_do_not_narrow_the_input() -> None:

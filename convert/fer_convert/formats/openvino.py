@@ -12,13 +12,16 @@ from typing import Any
 
 from fer_convert import frameworks
 from fer_convert.formats import ConversionFailed, Files
-from fer_convert.graph.onnx_graph import serialized
+from fer_convert.graph.onnx_graph import serialized, weighted
 from fer_convert.quantize import observe
 from fer_convert.quantize.calibration import Calibration, Plan
 from fer_convert.quantize.ranges import OUTERMOST
 from fer_edge.bundle import Precision
 from fer_edge.runtimes import ov
 from fer_train.backend import hushed
+
+WITHOUT_BIASES = "/WithoutBiases"
+"""What OpenVINO calls the layer itself where the graph gave it a bias: the name alone is the addition's."""
 
 
 def make(source: Any, precision: Precision, calibration: Calibration | None, plan: Plan) -> Files:  # noqa: ANN401
@@ -27,7 +30,7 @@ def make(source: Any, precision: Precision, calibration: Calibration | None, pla
     with hushed():
         model = library.Core().read_model(model=serialized(source.graph))
         if precision == "int8":
-            model = _quantized(model, calibration, plan)
+            model = _quantized(model, source.graph, calibration, plan)
     return saved(model, half=precision == "float16")
 
 
@@ -36,12 +39,12 @@ def loaded(files: Files) -> Any:  # noqa: ANN401 - an openvino.Model
     return ov.library().Core().read_model(model=files["xml"], weights=files["bin"])
 
 
-def _quantized(model: Any, calibration: Calibration | None, plan: Plan) -> Any:  # noqa: ANN401 - an openvino.Model
+def _quantized(model: Any, graph: Any, calibration: Calibration | None, plan: Plan) -> Any:  # noqa: ANN401
     if calibration is None:
         raise ConversionFailed("int8 needs calibration pictures")
     nncf = frameworks.nncf()
     tensors = calibration.tensors
-    kept = nncf.IgnoredScope(names=sorted(plan.float_layers)) if plan.float_layers else None
+    kept = nncf.IgnoredScope(names=_in_float(model, graph, plan)) if plan.float_layers else None
     return nncf.quantize(
         model,
         nncf.Dataset(observe.singly(tensors, calibration.say)),
@@ -52,6 +55,15 @@ def _quantized(model: Any, calibration: Calibration | None, plan: Plan) -> Any: 
             activations_range_estimator_params=_estimator(plan.method)
         ),
     )
+
+
+def _in_float(model: Any, graph: Any, plan: Plan) -> list[str]:  # noqa: ANN401 - an openvino.Model, an onnx.ModelProto
+    """The nodes that layers of the graph became: named after its node or, at the end, after its output."""
+    layers = [node for node in weighted(graph) if node.name in plan.float_layers]
+    names = {
+        name + ending for node in layers for name in (node.name, node.output[0]) for ending in ("", WITHOUT_BIASES)
+    }
+    return sorted(names & {node.get_friendly_name() for node in model.get_ordered_ops()})
 
 
 def _estimator(method: str) -> Any:  # noqa: ANN401 - NNCF's own
