@@ -6,8 +6,12 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from fer_edge.system.journal import LimitedHandler
+
+settings.register_profile("patient", deadline=None)  # a machine that is busy with other things is not a failure
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True, scope="session")

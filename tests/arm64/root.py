@@ -152,7 +152,7 @@ class Root:
             path = sysfs / "devices" / "system" / "cpu" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="ascii")
-        known = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "XDG_STATE_HOME": STATE}
+        known = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/opt", "LANG": "C.UTF-8", "XDG_STATE_HOME": STATE}
         known["QEMU_CPU"] = board.cpu
         known |= {key: value for key, value in os.environ.items() if key.startswith("PIP_")} | dict(env or {})
         mounts = (

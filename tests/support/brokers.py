@@ -129,16 +129,15 @@ class Mosquitto:
         self._said = ["-v"] if verbose else []
         self._config = folder / "mosquitto.conf"
         user = ["user root"] if os.geteuid() == 0 else []  # else it could not read its files
-        lasting = [] if any(line.startswith("persistence ") for line in lines) else ["persistence false"]
-        anonymous = [] if any(line.startswith("password_file") for line in lines) else ["allow_anonymous true"]
+        usual = {"persistence ": "persistence false", "password_file": "allow_anonymous true"}
+        defaults = [line for key, line in usual.items() if not any(each.startswith(key) for each in lines)]
         self._config.write_text(
             "\n".join(
                 [
                     f"listener {self.port} 127.0.0.1",
-                    *lasting,
                     "max_queued_messages 0",
                     *user,
-                    *anonymous,
+                    *defaults,
                     *lines,
                 ]
             )

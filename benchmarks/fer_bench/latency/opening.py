@@ -44,7 +44,7 @@ def onnx_session(data: bytes, threads: int, sides: Mapping[str, int], **more: ob
         setattr(options, name, value)
     for name, size in sides.items():
         options.add_free_dimension_override_by_name(name, size)
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(data, options, **ort.SESSION)
 
 
 def openvino_compiled(data: Sequence[bytes], threads: int, batch: int, **more: object) -> Any:  # noqa: ANN401 - untyped library

@@ -26,9 +26,9 @@ _DTYPES = {
 OPEN_BATCH = "batch"
 """Name of an input's first side that may be any; the device's one face at a time closes it."""
 _QUANTIZED = b"DequantizeLinear"
-_PROVIDERS = ["CPUExecutionProvider"]
-_LEFT_OUT = ["WeightBiasQuantization"]
-"""It gives a layer that was left in float between two quantized ones eight-bit weights, with one step for all."""
+SESSION = {"providers": ["CPUExecutionProvider"], "disabled_optimizers": ["WeightBiasQuantization"]}
+"""How every session is made. Left out is what gives a layer that was to stay in float eight-bit weights, where it stands
+between two quantized ones, with one step for all."""
 _INTEGER = re.compile(rb"\x22.(?:QLinearConv|QLinearMatMul|QGemm|MatMulIntegerToFloat|ConvInteger|MatMulInteger)")
 _FLOAT = re.compile(
     rb"\x22.(?:NhwcFusedConv|FusedConv|Conv|ConvTranspose|FusedMatMul|MatMul|FusedGemm|Gemm)[\x22\x2a\x3a]"
@@ -75,7 +75,7 @@ def open_model(data: Sequence[bytes], module: str, threads: int) -> Ort:  # noqa
     options.log_severity_level = 3
     options.add_free_dimension_override_by_name(OPEN_BATCH, 1)
     try:
-        session = onnxruntime.InferenceSession(data[0], options, providers=_PROVIDERS, disabled_optimizers=_LEFT_OUT)
+        session = onnxruntime.InferenceSession(data[0], options, **SESSION)
     except Exception as error:  # noqa: BLE001 - its own exception classes derive from Exception alone
         raise RuntimeRefused(f"onnxruntime does not take this model: {first_line(error)}") from None
     return Ort(session, onnxruntime.__version__, threads, _precision(data[0], options, onnxruntime))
@@ -90,7 +90,7 @@ def _precision(data: bytes, options: Any, library: Any) -> str:  # noqa: ANN401 
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, "optimized.onnx")
         options.optimized_model_filepath = str(made)
-        library.InferenceSession(data, options, providers=_PROVIDERS, disabled_optimizers=_LEFT_OUT)
+        library.InferenceSession(data, options, **SESSION)
         graph = made.read_bytes()
     kinds = [name for name, nodes in (("float32", _FLOAT), ("int8", _INTEGER)) if nodes.search(graph)]
     return "+".join(kinds) if kinds else "float32"
