@@ -27,8 +27,8 @@ OPEN_BATCH = "batch"
 """Name of an input's first side that may be any; the device's one face at a time closes it."""
 _QUANTIZED = b"DequantizeLinear"
 SESSION = {"providers": ["CPUExecutionProvider"], "disabled_optimizers": ["WeightBiasQuantization"]}
-"""How every session is made. Left out is what gives a layer that was to stay in float eight-bit weights, where it stands
-between two quantized ones, with one step for all."""
+"""How every session is made. Left out is what gives a layer that was to stay in float eight-bit weights, where it
+stands between two quantized ones, with one step for all."""
 _INTEGER = re.compile(rb"\x22.(?:QLinearConv|QLinearMatMul|QGemm|MatMulIntegerToFloat|ConvInteger|MatMulInteger)")
 _FLOAT = re.compile(
     rb"\x22.(?:NhwcFusedConv|FusedConv|Conv|ConvTranspose|FusedMatMul|MatMul|FusedGemm|Gemm)[\x22\x2a\x3a]"
