@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_bench.compare.run import Comparison, Plan, run
+from fer_bench.compare.comparison import Comparison, Plan
+from fer_bench.compare.run import run
 from fer_bench.latency.rows import ScenarioRow
 from fer_bench.machine.environment import Conditions, Environment
 from fer_bench.pipeline.plan import PipelineRow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.made_results import accuracy, compared, document, latency, latency_row
-from fer_bench.compare.run import exit_code
+from fer_bench.compare.comparison import exit_code
 from fer_bench.compare.words import text
 from fer_edge.errors import ExitCode, UsageError
 

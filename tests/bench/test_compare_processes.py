@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench import paced
-from fer_bench.compare.run import Plan, run
+from fer_bench.compare.comparison import Plan
+from fer_bench.compare.run import run
 from fer_bench.latency import run as latency
 from fer_bench.results.reading import read
 from fer_bench.variants import Choice

@@ -24,7 +24,8 @@ from bench.made_results import (
     put,
     rounds,
 )
-from fer_bench.compare.run import Plan, run
+from fer_bench.compare.comparison import Plan
+from fer_bench.compare.run import run
 from fer_bench.compare.words import text
 from fer_edge.errors import UsageError
 

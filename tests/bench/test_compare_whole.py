@@ -10,7 +10,8 @@ import pytest
 
 from bench.made_results import accuracy, document, latency, pipeline_row, put
 from fer_bench.cli import main
-from fer_bench.compare.run import Plan, as_one, run
+from fer_bench.compare.comparison import Plan, as_one
+from fer_bench.compare.run import run
 from fer_bench.results.schema import FILE
 from fer_edge.errors import UsageError
 

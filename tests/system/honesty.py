@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_bench.compare import run as comparing
 from fer_bench.compare import significance
+from fer_bench.compare.comparison import Plan
+from fer_bench.compare.run import run
 from fer_bench.latency import run as latency
 from fer_bench.variants import Choice
 from fer_edge.command import write_json
@@ -57,7 +58,7 @@ def _one(number: int, arguments: argparse.Namespace) -> bool:
             for side in sides[:: -1 if k % 2 else 1]:
                 report = latency.run(_plan(arguments, arguments.rounds // turns), lambda _: None)
                 write_json(report.as_json(), str(side / f"{k}.json"))
-        (found,) = comparing.run(comparing.Plan(str(sides[0]), str(sides[1])))
+        (found,) = run(Plan(str(sides[0]), str(sides[1])))
     (row,) = found.rows
     low, high = row.ratio_ci95 or (0.0, 0.0)
     say(f"{number}: p50 {row.base:.3f} and {row.new:.3f} ms, x{row.ratio:.3f} ({low:.3f}..{high:.3f}), {row.verdict}")

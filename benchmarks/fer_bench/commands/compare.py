@@ -45,18 +45,18 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from fer_bench.compare import run as comparing  # noqa: PLC0415 - keeps --help light
-    from fer_bench.compare import words  # noqa: PLC0415 - keeps --help light
+    from fer_bench.compare import comparison, words  # noqa: PLC0415 - keeps --help light
+    from fer_bench.compare.run import run  # noqa: PLC0415 - keeps --help light
 
-    plan = comparing.Plan(
+    plan = comparison.Plan(
         base=arguments.base,
         new=arguments.new,
         fail_on=tuple(arguments.fail_on),
         fail_on_unsure=arguments.fail_on_unsure,
         across_machines=arguments.across_machines,
     )
-    found = comparing.run(plan)
+    found = run(plan)
     print(words.told(found), file=sys.stderr if arguments.json == STDOUT else sys.stdout)
     if arguments.json is not None:
-        write_json(comparing.as_one(found), arguments.json)
-    return comparing.exit_code(found)
+        write_json(comparison.as_one(found), arguments.json)
+    return comparison.exit_code(found)

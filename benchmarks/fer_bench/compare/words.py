@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from fer_bench.compare.comparison import Comparison
 from fer_bench.compare.conditions import UNSURE
 from fer_bench.compare.measures import MEASURES
 from fer_bench.compare.rows import ComparedRow
 from fer_bench.compare.significance import ALPHA
 from fer_bench.table import MISSING, figure, render, span
-
-if TYPE_CHECKING:  # it uses this module
-    from fer_bench.compare.run import Comparison
 
 WORDS = {measure.name: measure.words for table in MEASURES.values() for measure in table}
 
