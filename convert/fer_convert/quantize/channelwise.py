@@ -1,8 +1,9 @@
 """Normalisations that stand after a rectifier: in eight bits, convolutions of one weight per channel.
 
 Older nets normalise after the activation, where no convolution takes the factors in. What is left is a multiplication
-and an addition whose constants share one step over all channels, and two roundings: in one net 44 dB became 22 at the first. Where
-a dense layer follows, converters fold the factors into its weights, which then differ too much to share a step. As a depthwise 1x1 convolution every channel has a step of its own and the sum is rounded once.
+and an addition whose constants share one step over all channels, and two roundings: in one net 44 dB became 22 at the
+first. Where a dense layer follows, converters fold the factors into its weights, which then differ too much to share a
+step. As a depthwise 1x1 convolution every channel has a step of its own and the sum is rounded once.
 """
 
 from __future__ import annotations

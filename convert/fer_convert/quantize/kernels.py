@@ -1,7 +1,7 @@
 """What XNNPACK's int8 kernels ask of the steps of neighbouring tensors; a net with layers that died breaks it.
 
 A convolution is refused where one step of its products is 256 steps of its output or more, an addition where one step
-of a summand is less than 2^-10 of a step of the sum (xnnpack, `src/subgraph`). Neither happens to a tensor with values
+of a summand is less than 2^-10 of a step of the sum (xnnpack, `src/operators`). Neither happens to a tensor with values
 worth telling apart: wider ranges cost nothing here, for zero is exact in any.
 """
 
