@@ -99,6 +99,19 @@ check-recipes: $(VENV)/.dev ## every recipe trains a little on FER2013=DIR, conv
 	@test -n "$(FER2013)" || { echo "name the folder: make check-recipes FER2013=/data/fer2013" >&2; exit 2; }
 	@$(BIN)/python tests/system/every_recipe.py --data $(FER2013) --out build/recipes
 
+.PHONY: docs
+docs: $(VENV)/.dev ## build the documentation as a site into build/site
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/site-trees docs build/site
+	@echo "== build/site/index.html"
+
+.PHONY: reference
+reference: $(VENV)/.dev ## write docs/reference/cli*.md from the commands' parsers
+	@cd tests && ../$(BIN)/python -m support.make_reference
+
+.PHONY: check-docs
+check-docs: $(VENV)/.dev ## every command of the documentation, the slow ones too (FER2013 and a clip in ../shared; needs mosquitto)
+	@FER_EDGE_DOCS=slow $(BIN)/python -m pytest -q tests/docs
+
 .PHONY: wheel
 wheel: $(VENV)/.dev ## build the wheel into dist
 	@$(BIN)/python -m build --wheel --no-isolation
