@@ -18,7 +18,7 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
         description="Match the rows of two results of the same kind, or of each part of two of `all`, and say per row "
         "what changed, with an interval, a corrected p, and the smallest difference that would have shown. "
         "Unlike runs are refused.",
-        epilog="example: fer-bench compare before.json after.json --fail-on p50:+5%% --fail-on size:+0",
+        epilog="example: fer-bench compare before.json after.json --fail-on p50:+5% --fail-on size:+0",
     )
     compare.add_argument(
         "base", metavar="BASE", help="a result, or a folder of results (*.json) of like runs, or the folder of `all`"
