@@ -65,6 +65,16 @@ class Board:
             }
         return everyone
 
+    def told(self, work: Path) -> tuple[Path, Path]:
+        """Files to bind over /proc/cpuinfo and over /sys, written into this folder."""
+        cpuinfo, sysfs = work / f"cpuinfo.{self.name}", work / f"sys.{self.name}"
+        cpuinfo.write_text(self.cpuinfo(), encoding="ascii")
+        for name, text in self.sysfs().items():
+            path = sysfs / "devices" / "system" / "cpu" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="ascii")
+        return cpuinfo, sysfs
+
     def cpuinfo(self) -> str:
         """As the kernel of the board tells it."""
         variant, part, revision = self.numbers
@@ -145,13 +155,7 @@ class Root:
         self, command: Sequence[str], board: Board, *, timeout_s: float, env: Mapping[str, str] | None = None
     ) -> Ran:
         """One command as root inside, on this board; code -9 when it took too long."""
-        cpuinfo = self.folder.parent / f"cpuinfo.{board.name}"
-        cpuinfo.write_text(board.cpuinfo(), encoding="ascii")
-        sysfs = self.folder.parent / f"sys.{board.name}"
-        for name, text in board.sysfs().items():
-            path = sysfs / "devices" / "system" / "cpu" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="ascii")
+        cpuinfo, sysfs = board.told(self.folder.parent)
         known = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/opt", "LANG": "C.UTF-8", "XDG_STATE_HOME": STATE}
         known["QEMU_CPU"] = board.cpu
         known |= {key: value for key, value in os.environ.items() if key.startswith("PIP_")} | dict(env or {})
