@@ -42,18 +42,26 @@ class Classifier:
         """Calibrated probabilities (N, labels) of N crops."""
         return probabilities(self.outputs(faces), self.calibration)
 
-    def classify(self, image: Image, boxes: Sequence[Box], detector: str = WHOLE) -> list[Expression]:
-        """One expression per box that `detector` found in `image` (uint8 (H, W, 3) blue-green-red).
+    def crop(self, image: Image, box: Box, detector: str = WHOLE) -> Image:
+        """The face in a box that `detector` found in `image` (uint8 (H, W, 3) blue-green-red), as the model sees it.
 
-        Raises InferenceFailed when the outputs are not a number for each label.
+        A copy, uint8 (S, S) or (S, S, 3): it stays what it is when the next frame is read into the picture's memory.
         """
-        if not boxes:
+        pixels = self.preprocess.pixels(image, box, detector)
+        return pixels.copy() if np.shares_memory(pixels, image) else pixels
+
+    def expressions(self, crops: Sequence[Image]) -> list[Expression]:
+        """One expression per crop. Raises InferenceFailed when the outputs are not a number for each label."""
+        if not crops:
             return []
-        crops = [self.preprocess.pixels(image, box, detector) for box in boxes]
         rows = self.probabilities(crops)
-        if rows.shape != (len(boxes), len(self.labels)) or not np.isfinite(rows).all():
+        if rows.shape != (len(crops), len(self.labels)) or not np.isfinite(rows).all():
             raise InferenceFailed(f"{self.artifact.id} in {self.runtime.name} gives no probabilities for a face")
         return [expression(row, self.labels, self.calibration.uncertain_below) for row in rows]
+
+    def classify(self, image: Image, boxes: Sequence[Box], detector: str = WHOLE) -> list[Expression]:
+        """One expression per box that `detector` found in `image`; errors as in `expressions`."""
+        return self.expressions([self.crop(image, box, detector) for box in boxes])
 
 
 def open_classifier(

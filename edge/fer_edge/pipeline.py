@@ -10,14 +10,17 @@ from pydantic import Field
 
 from fer_edge.clock import perf_s
 from fer_edge.detectors import FaceDetector
-from fer_edge.detectors.schedule import EARLY_S, Found, Mode, Search, SearchOptions
+from fer_edge.detectors.schedule import Found, Mode, Search, SearchOptions
 from fer_edge.postprocess import Calibration
 from fer_edge.smoothing import Smoother, SmootherOptions
 from fer_edge.strict import StrictModel
 from fer_edge.tracking import Track, Tracked, Tracker, TrackerOptions
+from fer_edge.turns import TurnOptions, Turns
 from fer_edge.types import Box, Expression, Frame, Image, Observation, TrackedFace
 
 T = TypeVar("T")
+Expressions = dict[int, Expression]
+"""By track id."""
 
 
 class FaceClassifier(Protocol):
@@ -26,23 +29,23 @@ class FaceClassifier(Protocol):
     labels: tuple[str, ...]
     calibration: Calibration
 
-    def classify(self, image: Image, boxes: Sequence[Box], detector: str = ...) -> list[Expression]:
-        """One expression per box that `detector` found in `image`."""
+    def crop(self, image: Image, box: Box, detector: str = ...) -> Image:
+        """The face in a box that `detector` found, as the model sees it."""
+
+    def expressions(self, crops: Sequence[Image]) -> list[Expression]:
+        """One expression per crop."""
 
 
 class PipelineOptions(StrictModel):
     """Everything that can be set between a frame and its observation.
 
-    classify_every_s: between classifications of the same face, on the source's clock; 0 is every frame. A face that was
-    not classified keeps its smoothed expression. On four real clips a tenth of a second gives the labels of every frame
-    in 97.9 % of the cases at 0.40 of the classifications, a fifth in 96.0 % at 0.23.
     still_px: longer side of the picture in `Pipeline.still`, pixels.
     """
 
     search: SearchOptions = SearchOptions()
     tracking: TrackerOptions = TrackerOptions()
+    turns: TurnOptions = TurnOptions()
     smoothing: SmootherOptions = SmootherOptions()
-    classify_every_s: Annotated[float, Field(ge=0.0, le=60.0)] = 0.1
     still_px: Annotated[int, Field(ge=64, le=4096)] = 640
 
 
@@ -60,7 +63,7 @@ class Pipeline:
         """Use `build_pipeline`, unless parts are to be replaced."""
         self.classifier, self.search, self.tracker, self.smoother = classifier, search, tracker, smoother
         self.options = options or PipelineOptions()
-        self._classified_s: dict[int, float] = {}
+        self.turns = Turns(self.options.turns)
         self._last_s = -math.inf
 
     def configure(self, options: PipelineOptions) -> None:
@@ -68,6 +71,7 @@ class Pipeline:
         self.options = options
         self.search.configure(options.search)
         self.tracker.options, self.smoother.options = options.tracking, options.smoothing
+        self.turns.options = options.turns
 
     def step(self, frame: Frame) -> Observation:
         """All that is known after this frame; frames come in order, each once.
@@ -77,16 +81,16 @@ class Pipeline:
         lap = _Laps()
         found = lap("detect", self._detect(frame))
         tracked = lap("track", self._track(frame, found))
-        raw = lap("classify", self._classify(frame, tracked.tracks))
-        faces = lap("smooth", self._smooth(frame, tracked, raw))
+        raw, still = lap("classify", self._classify(frame, tracked.tracks))
+        faces = lap("smooth", self._smooth(frame, tracked, raw, still))
         return _observation(frame, faces, tracked.left, found.mode, lap.ms)
 
     def still(self, frame: Frame) -> Observation:
         """All that is known of a picture on its own: searched in full, not tracked, not smoothed, ids from 1."""
         lap = _Laps()
         found = lap("detect", self.search.still(frame.image, self.options.still_px))
-        boxes = [face.box for face in found]
-        raw = lap("classify", self.classifier.classify(frame.image, boxes, self.search.detector.name))
+        crops = [self._crop(frame, face.box) for face in found]
+        raw = lap("classify", self.classifier.expressions(crops))
         faces = [
             TrackedFace(i, face.box, face.score, expression, expression)
             for i, (face, expression) in enumerate(zip(found, raw, strict=True), start=1)
@@ -102,23 +106,27 @@ class Pipeline:
         looked = found.mode != "none"
         return self.tracker.update(found.faces, frame.captured_s, looked=looked, cut=found.cut or back)
 
-    def _classify(self, frame: Frame, tracks: Sequence[Track]) -> dict[int, Expression]:
-        """Expressions of this frame alone, by track id, of the faces whose turn it is."""
-        due = [track for track in tracks if self._due(track.track_id, frame.captured_s)]
-        boxes = [track.box for track in due]
-        found = self.classifier.classify(frame.image, boxes, self.search.detector.name)
-        self._classified_s.update((track.track_id, frame.captured_s) for track in due)
-        return {track.track_id: expression for track, expression in zip(due, found, strict=True)}
+    def _crop(self, frame: Frame, box: Box) -> Image:
+        return self.classifier.crop(frame.image, box, self.search.detector.name)
 
-    def _due(self, track_id: int, now_s: float) -> bool:
-        last_s = self._classified_s.get(track_id)
-        return last_s is None or now_s - last_s >= self.options.classify_every_s - EARLY_S
-
-    def _smooth(self, frame: Frame, tracked: Tracked, raw: dict[int, Expression]) -> list[TrackedFace]:
-        self.smoother.drop(tracked.left)
-        for track_id in tracked.left:
-            self._classified_s.pop(track_id, None)
+    def _classify(self, frame: Frame, tracks: Sequence[Track]) -> tuple[Expressions, Expressions]:
+        """Of the faces whose turn it is: expressions of this frame alone, and those of faces that did not change."""
+        now_s = frame.captured_s
+        crops = {
+            track.track_id: self._crop(frame, track.box) for track in tracks if self.turns.due(track.track_id, now_s)
+        }
+        seen = {track_id: self.turns.unchanged(track_id, crop, now_s) for track_id, crop in crops.items()}
+        changed = [track_id for track_id, expression in seen.items() if expression is None]
+        found = self.classifier.expressions([crops[track_id] for track_id in changed])
+        raw = dict(zip(changed, found, strict=True))
         for track_id, expression in raw.items():
+            self.turns.classified(track_id, crops[track_id], expression, now_s)
+        return raw, {track_id: expression for track_id, expression in seen.items() if expression is not None}
+
+    def _smooth(self, frame: Frame, tracked: Tracked, raw: Expressions, still: Expressions) -> list[TrackedFace]:
+        self.smoother.drop(tracked.left)
+        self.turns.drop(tracked.left)
+        for track_id, expression in {**raw, **still}.items():
             self.smoother.update(track_id, expression, frame.captured_s)
         return [
             TrackedFace(

@@ -141,7 +141,7 @@ def test_nothing_leaves_the_machine_while_it_is_tuned(artifact: Artifact, tmp_pa
             "http": {"listen": "127.0.0.1:8080"},
             "privacy": {"mode": "aggregate"},
             "detector": {"name": "haar"},
-            "pipeline": {"classify_every_s": 0.2},
+            "pipeline": {"turns": {"every_s": 0.2}},
         }
     )
     settings = Daemon(Plan("default"), given, tmp_path)._settings(
@@ -149,6 +149,6 @@ def test_nothing_leaves_the_machine_while_it_is_tuned(artifact: Artifact, tmp_pa
     )
     assert (settings.mqtt.host, settings.webhook.url, settings.http.listen) == (None, None, "off")
     assert (settings.privacy.mode, settings.governor.enabled, settings.camera.pace) == ("events", False, False)
-    assert (settings.detector.name, settings.pipeline.classify_every_s) == ("haar", 0.2)
+    assert (settings.detector.name, settings.pipeline.turns.every_s) == ("haar", 0.2)
     assert settings.pipeline.search.full_every_s == 0.7
     assert as_toml(settings)

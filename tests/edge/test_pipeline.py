@@ -10,17 +10,21 @@ from fer_edge.detectors.weights import read_weights
 from fer_edge.detectors.whole import Whole
 from fer_edge.detectors.yunet import YuNet, open_yunet
 from fer_edge.pipeline import PipelineOptions, build_pipeline
+from fer_edge.turns import TurnOptions
 from fer_edge.types import Box, Expression, Face, Frame, Image, Observation
 from support.painted import HAPPY, LABELS, SAD, WALL, PaintedDetector, ToldClassifier, background, frames, paint
 from support.shared import media, yunet
 
 FACE = Box(300, 120, 60, 72)
 SCENE = paint(background(), FACE)
+DIMMED = np.maximum(SCENE, 10) - np.uint8(10)
 
 
-def play(pictures: list[Image], classifier: ToldClassifier | None = None, fps: float = 30.0) -> list[Observation]:
-    pipeline = build_pipeline(classifier or ToldClassifier(), PaintedDetector())
-    return [pipeline.step(frame) for frame in frames(pictures, fps)]
+def play(
+    pictures: list[Image], classifier: ToldClassifier | None = None, options: PipelineOptions | None = None
+) -> list[Observation]:
+    pipeline = build_pipeline(classifier or ToldClassifier(), PaintedDetector(), options)
+    return [pipeline.step(frame) for frame in frames(pictures)]
 
 
 def test_a_frame_becomes_an_observation() -> None:
@@ -42,7 +46,7 @@ def test_the_face_has_its_id_its_place_and_its_expression() -> None:
 def test_the_classifier_is_told_who_found_the_face() -> None:
     classifier = ToldClassifier()
     play([SCENE], classifier)
-    assert classifier.asked[0][1] == "painted"
+    assert classifier.cropped[0][1] == "painted"
 
 
 def test_every_stage_is_timed() -> None:
@@ -66,9 +70,36 @@ def test_most_frames_are_not_searched() -> None:
 
 def test_a_face_is_classified_every_tenth_of_a_second() -> None:
     classifier = ToldClassifier()
-    observed = play([SCENE] * 30, classifier)
+    observed = play([SCENE] * 30, classifier, PipelineOptions(turns=TurnOptions(changed=0.0)))
     assert classifier.faces == 10
     assert [observation.faces[0].raw is not None for observation in observed[:6]] == [True, False, False] * 2
+
+
+def test_a_face_that_does_not_change_is_classified_once_a_second() -> None:
+    classifier = ToldClassifier()
+    observed = play([SCENE] * 90, classifier)
+    assert classifier.faces == 3
+    assert [i for i, observation in enumerate(observed) if observation.faces[0].raw] == [0, 30, 60]
+
+
+def test_a_face_that_changes_is_classified_when_its_turn_comes() -> None:
+    classifier = ToldClassifier()
+    observed = play([SCENE] * 10 + [DIMMED] * 10, classifier)
+    assert [i for i, observation in enumerate(observed) if observation.faces[0].raw] == [0, 12]
+
+
+def test_what_did_not_change_weighs_as_much_as_if_it_had_been_classified_again() -> None:
+    def confidence(options: PipelineOptions) -> float:
+        classifier = ToldClassifier(SAD)
+        pipeline = build_pipeline(classifier, PaintedDetector(), options)
+        for frame in frames([SCENE] * 20):
+            (face,) = pipeline.step(frame).faces
+            classifier.say = HAPPY
+        return max(face.expression.probabilities)
+
+    sad = confidence(PipelineOptions())
+    assert sad == pytest.approx(max(SAD.probabilities))
+    assert sad != pytest.approx(confidence(PipelineOptions(turns=TurnOptions(changed=0.0))))
 
 
 def test_between_times_a_face_keeps_its_expression() -> None:
@@ -77,7 +108,9 @@ def test_between_times_a_face_keeps_its_expression() -> None:
 
 def test_a_face_can_be_classified_in_every_frame() -> None:
     classifier = ToldClassifier()
-    pipeline = build_pipeline(classifier, PaintedDetector(), PipelineOptions(classify_every_s=0.0))
+    pipeline = build_pipeline(
+        classifier, PaintedDetector(), PipelineOptions(turns=TurnOptions(every_s=0.0, changed=0.0))
+    )
     for frame in frames([SCENE] * 10):
         pipeline.step(frame)
     assert classifier.faces == 10
@@ -93,7 +126,7 @@ def test_a_lasting_change_of_expression_is_told() -> None:
     classifier = ToldClassifier(HAPPY)
     pipeline = build_pipeline(classifier, PaintedDetector())
     labels = []
-    for i, frame in enumerate(frames([SCENE] * 90)):
+    for i, frame in enumerate(frames([SCENE] * 45 + [DIMMED] * 45)):
         classifier.say = SAD if i >= 45 else HAPPY
         labels.append(pipeline.step(frame).faces[0].expression.label)
     changed = labels.index("sad")
@@ -110,7 +143,7 @@ def test_a_face_that_leaves_is_told_and_forgotten() -> None:
     observed = [pipeline.step(frame) for frame in frames([SCENE] * 10 + [background()] * 60)]
     assert [observation.left for observation in observed if observation.left] == [(1,)]
     assert observed[-1].faces == ()
-    assert (pipeline._classified_s, pipeline.smoother._held, pipeline.smoother._states) == ({}, {}, {})
+    assert (len(pipeline.turns), pipeline.smoother._held, pipeline.smoother._states) == (0, {}, {})
 
 
 def test_after_a_cut_nobody_is_the_same() -> None:
@@ -140,7 +173,7 @@ def test_a_picture_that_is_a_face_is_taken_whole() -> None:
     pipeline = build_pipeline(classifier, Whole())
     (face,) = pipeline.step(Frame(background(48, 48), 0.0, WALL, 0)).faces
     assert face.box == Box(0, 0, 48, 48)
-    assert classifier.asked == [((Box(0, 0, 48, 48),), "whole")]
+    assert classifier.cropped == [(Box(0, 0, 48, 48), "whole")]
 
 
 # --- pictures on their own

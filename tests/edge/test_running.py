@@ -70,7 +70,16 @@ def test_a_bundle_that_is_replaced_takes_over_and_a_broken_one_does_not(tmp_path
         shutil.rmtree(model)
         other.rename(model)
 
-    flags = ["--model", str(model), "--set", "hot_swap=true", "--set", "pipeline.classify_every_s=0"]
+    flags = [
+        "--model",
+        str(model),
+        "--set",
+        "hot_swap=true",
+        "--set",
+        "pipeline.turns.every_s=0",
+        "--set",
+        "pipeline.turns.changed=0",
+    ]
     with running(tmp_path, "demo", more=flags) as (process, _, path):
 
         def kinds() -> list[str]:

@@ -18,7 +18,8 @@ from fer_edge.errors import InferenceFailed
 from fer_edge.events import Event
 from fer_edge.health import Health
 from fer_edge.pipeline import PipelineOptions, build_pipeline
-from fer_edge.types import Box, Expression, Frame, Image
+from fer_edge.turns import TurnOptions
+from fer_edge.types import Expression, Frame, Image
 from support.clocks import StillClock
 from support.daemons import PATIENCE_S
 from support.shapes import shape
@@ -36,7 +37,7 @@ class Bench:
         self.clock, self.health, self.told = StillClock(), Health(), list[Event]()
         self.opened: list[Classifier] = []
         classifier = open_classifier(Bundle.open(self.bundle))
-        pipeline = build_pipeline(classifier, Whole(), PipelineOptions(classify_every_s=0.0))
+        pipeline = build_pipeline(classifier, Whole(), PipelineOptions(turns=TurnOptions(every_s=0.0, changed=0.0)))
         self.subject = swap.Swapping(pipeline, self.open_again, self.clock, self.health, self.told.append)
         self._seq = 0
 
@@ -147,7 +148,7 @@ def test_a_model_that_fails_in_its_trial_is_refused(bench: Bench, monkeypatch: p
     before = bench.charge
     bench.replace(2.0)
     bench.look()
-    monkeypatch.setattr(bench.opened[-1], "classify", failing)
+    monkeypatch.setattr(bench.opened[-1], "expressions", failing)
     bench.frames(5)
     assert bench.charge == before
     assert bench.kinds() == ["model_refused"]
@@ -161,7 +162,7 @@ def test_a_model_that_fails_after_taking_over_is_taken_back_and_no_frame_is_lost
     bench.replace(2.0)
     bench.look()
     bench.frames(swap.TRIAL_FACES)
-    monkeypatch.setattr(bench.opened[-1], "classify", failing)
+    monkeypatch.setattr(bench.opened[-1], "expressions", failing)
     bench.frames(1)
     assert bench.charge == before
     assert bench.kinds() == ["model_changed", "model_refused"]
@@ -173,7 +174,7 @@ def test_after_its_probation_there_is_no_way_back(bench: Bench, monkeypatch: pyt
     bench.replace(2.0)
     bench.look()
     bench.frames(swap.TRIAL_FACES + 3)
-    monkeypatch.setattr(bench.opened[-1], "classify", failing)
+    monkeypatch.setattr(bench.opened[-1], "expressions", failing)
     with pytest.raises(InferenceFailed):
         bench.frames(1)
 
@@ -190,8 +191,8 @@ def test_a_hot_board_gets_a_lighter_precision_of_the_same_model_and_its_own_back
     assert bench.told == []
 
 
-def failing(image: Image, boxes: Sequence[Box], detector: str = "whole") -> list[Expression]:
-    if boxes:
+def failing(crops: Sequence[Image]) -> list[Expression]:
+    if crops:
         raise InferenceFailed("no numbers")
     return []
 

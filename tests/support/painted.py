@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from fer_edge.postprocess import Calibration
+from fer_edge.preprocess import Preprocess, PreprocessSpec
 from fer_edge.types import Box, Expression, Face, Frame, Image
 
 WALL = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -71,16 +72,17 @@ class ToldClassifier:
         self.labels: tuple[str, ...] = LABELS
         self.calibration = Calibration(uncertain_below=uncertain_below)
         self.say = say
-        self.asked: list[tuple[tuple[Box, ...], str]] = []
+        self.cropped: list[tuple[Box, str]] = []
+        self.faces = 0
+        self._preprocess = Preprocess(PreprocessSpec(color="gray", size=48, mean=(0.5,), std=(0.25,)))
 
-    def classify(self, image: Image, boxes: Sequence[Box], detector: str = "whole") -> list[Expression]:
-        self.asked.append((tuple(boxes), detector))
-        return [self.say] * len(boxes)
+    def crop(self, image: Image, box: Box, detector: str = "whole") -> Image:
+        self.cropped.append((box, detector))
+        return self._preprocess.pixels(image, box)
 
-    @property
-    def faces(self) -> int:
-        """Asked about in all."""
-        return sum(len(boxes) for boxes, _ in self.asked)
+    def expressions(self, crops: Sequence[Image]) -> list[Expression]:
+        self.faces += len(crops)
+        return [self.say] * len(crops)
 
 
 def frames(pictures: Sequence[Image], fps: float = 30.0) -> list[Frame]:

@@ -30,6 +30,7 @@ FEATURES = {
     ),
     "adam and plateau": ("fit.optimizer=adam", "fit.schedule=plateau", "fit.patience=1", "fit.learning_rate=0.3"),
     "adam then sgd": ("fit.optimizer=adam-then-sgd", "fit.switch_epoch=2", "fit.schedule=step", "fit.step_epochs=1"),
+    "muon": ("fit.optimizer=muon", "fit.learning_rate=0.02", "fit.weight_decay=0.05"),
     "averaged weights in half precision": ("fit.ema=0.8", "fit.choose=val_loss", "fit.precision=mixed_float16"),
 }
 """By name, what may not be forgotten by a run that was killed."""

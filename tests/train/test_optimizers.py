@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from fer_train.recipe import Fit
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.usefixtures("keras_ready")
 STEPS = 10
@@ -89,7 +96,7 @@ def test_another_rate_goes_on_with_the_momentum_and_another_optimizer_does_not()
     assert switched.scale == 1.0
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "muon"])
 def test_decay_takes_its_share_off_kernels_and_off_nothing_else(name: str) -> None:
     import keras  # noqa: PLC0415 - takes seconds to import
     import numpy as np  # noqa: PLC0415 - with it
@@ -99,10 +106,10 @@ def test_decay_takes_its_share_off_kernels_and_off_nothing_else(name: str) -> No
     wanted = fit(optimizer=name, schedule="constant", learning_rate=0.5, weight_decay=0.1)
     what = plan(wanted, 0, [])
     made = optimizer(wanted, what, Schedule(wanted, what, STEPS))
-    kernel, bias = (keras.Variable(np.ones(2, dtype=np.float32), name=part) for part in ("kernel", "bias"))
-    made.apply([np.zeros(2, dtype=np.float32)] * 2, [kernel, bias])
-    assert keras.ops.convert_to_numpy(kernel.value) == pytest.approx([0.95, 0.95])
-    assert keras.ops.convert_to_numpy(bias.value) == pytest.approx([1.0, 1.0])
+    kernel, bias = (keras.Variable(np.ones((2, 2), dtype=np.float32), name=part) for part in ("kernel", "bias"))
+    made.apply([np.zeros((2, 2), dtype=np.float32)] * 2, [kernel, bias])
+    assert keras.ops.convert_to_numpy(kernel.value) == pytest.approx(np.full((2, 2), 0.95))
+    assert keras.ops.convert_to_numpy(bias.value) == pytest.approx(np.ones((2, 2)))
 
 
 def test_momentum_is_nesterovs_or_plain_as_told() -> None:
@@ -112,3 +119,44 @@ def test_momentum_is_nesterovs_or_plain_as_told() -> None:
         wanted = fit(nesterov=nesterov, momentum=0.8)
         made = optimizer(wanted, plan(wanted, 0, []), Schedule(wanted, plan(wanted, 0, []), STEPS))
         assert (made.nesterov, made.momentum) == (nesterov, 0.8)
+
+
+def muon(kernel: keras.Variable, gradient: NDArray[np.float32], rate: float = 1.0) -> NDArray[np.float32]:
+    """How far one step of Muon takes a kernel, after which comes an output layer's."""
+    import keras  # noqa: PLC0415 - takes seconds to import
+    import numpy as np  # noqa: PLC0415 - with it
+
+    from fer_train.learning.optimizers import Schedule, optimizer, plan  # noqa: PLC0415 - Keras
+
+    wanted = fit(optimizer="muon", schedule="constant", learning_rate=rate)
+    what = plan(wanted, 0, [])
+    made = optimizer(wanted, what, Schedule(wanted, what, STEPS))
+    before = keras.ops.convert_to_numpy(kernel.value).copy()
+    head = keras.Variable(np.ones((4, 2), dtype=np.float32), name="head")
+    made.apply([gradient, np.ones((4, 2), dtype=np.float32)], [kernel, head])
+    assert keras.ops.convert_to_numpy(head.value) == pytest.approx(np.full((4, 2), 1.0 - 0.3 * rate), abs=1e-4)
+    return np.asarray(before - keras.ops.convert_to_numpy(kernel.value))
+
+
+def test_muon_steps_as_far_in_every_direction_whatever_the_gradients_size() -> None:
+    import keras  # noqa: PLC0415 - takes seconds to import
+    import numpy as np  # noqa: PLC0415 - with it
+
+    gradient = np.random.default_rng(3).normal(size=(3, 3, 8, 16)).astype(np.float32)
+    gradient[..., 0] *= 20.0
+    step = muon(keras.Variable(np.zeros((3, 3, 8, 16), dtype=np.float32), name="kernel"), 1e-3 * gradient)
+    lengths = np.linalg.svd(step.reshape(72, 16), compute_uv=False)
+    given = np.linalg.svd(gradient.reshape(72, 16), compute_uv=False)
+    assert given.max() / given.min() > 10
+    assert lengths.max() / lengths.min() < 2
+    assert np.sqrt(np.mean(step**2)) == pytest.approx(0.2 * np.sqrt(72 * 16 / 72 / 16), rel=0.3)
+
+
+def test_muon_takes_a_convolution_for_the_matrix_it_is() -> None:
+    import keras  # noqa: PLC0415 - takes seconds to import
+    import numpy as np  # noqa: PLC0415 - with it
+
+    gradient = np.random.default_rng(4).normal(size=(1, 1, 6, 5)).astype(np.float32)
+    convolution = keras.Variable(np.zeros((1, 1, 6, 5), dtype=np.float32), name="kernel")
+    dense = keras.Variable(np.zeros((6, 5), dtype=np.float32), name="kernel")
+    assert muon(convolution, gradient)[0, 0] == pytest.approx(muon(dense, gradient[0, 0]), abs=1e-6)

@@ -103,8 +103,9 @@ class Fit(StrictModel):
     """How the weights are found.
 
     optimizer: "adam-then-sgd" goes over at the beginning of epoch `switch_epoch` (from 1) to SGD with `sgd_rate`.
-    weight_decay: decoupled, on kernels only. schedule: "cosine" to 0 over the epochs; "step" multiplies by `factor`
-    every `step_epochs`; "plateau" after `patience` epochs without a lower validation loss. loss: "focal" is
+    "muon" is for convolutions; vectors and the output layer then get AdamW at 0.3 of the rate. momentum: of SGD and
+    Muon. weight_decay: decoupled, on kernels only. schedule: "cosine" to 0 over the epochs; "step" multiplies by
+    `factor` every `step_epochs`; "plateau" after `patience` epochs without a lower validation loss. loss: "focal" is
     crossentropy weighted by (1 - p)^focal_gamma (Lin et al. 2017). choose: what makes an epoch the best.
     stop_patience: epochs without a better one after which training ends; 0 never. ema: decay of a running mean of the
     weights, which is then what is measured and kept; 0 is off.
@@ -112,7 +113,7 @@ class Fit(StrictModel):
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch: Annotated[int, Field(ge=1, le=65_536)]
-    optimizer: Literal["sgd", "adam", "adam-then-sgd"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adam-then-sgd", "muon"] = "sgd"
     learning_rate: Positive
     momentum: Fraction = 0.9
     nesterov: bool = True

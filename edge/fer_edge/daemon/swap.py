@@ -199,6 +199,7 @@ class Swapping:
     def _put(self, classifier: Classifier) -> None:
         self._charge = classifier
         self.pipeline.classifier = classifier
+        self.pipeline.turns.forget()
         self.pipeline.smoother.uncertain_below = classifier.calibration.uncertain_below
 
     def _refuse(self, sha256: str, reason: str) -> None:

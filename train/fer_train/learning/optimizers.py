@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from fer_train.history import Row, drops
+from fer_train.learning.muon import ConvolutionMuon
 from fer_train.recipe import Fit
 
 WARM_FROM = 0.01
@@ -17,15 +18,18 @@ WARM_FROM = 0.01
 NOT_DECAYED = ("gamma", "beta", "bias")
 
 
+Kind = Literal["sgd", "adam", "muon"]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What an optimizer is made of; when two epochs differ in it, a new one is made at the boundary.
 
-    kind: "sgd" or "adam". rate: at the beginning of its epochs. begin: its first epoch, from 0. epochs: how many are
-    its own. warmup: epochs of rising rate. scale: what a plateau has left of the rate.
+    rate: at the beginning of its epochs. begin: its first epoch, from 0. epochs: how many are its own. warmup: epochs
+    of rising rate. scale: what a plateau has left of the rate.
     """
 
-    kind: Literal["sgd", "adam"]
+    kind: Kind
     rate: float
     begin: int
     epochs: int
@@ -45,7 +49,7 @@ def plan(fit: Fit, epoch: int, history: list[Row]) -> Plan:
     switch = min(fit.switch_epoch - 1, fit.epochs) if fit.optimizer == "adam-then-sgd" else fit.epochs
     late = epoch >= switch
     begin, end = (switch, fit.epochs) if late else (0, switch)
-    kind: Literal["sgd", "adam"] = "sgd" if late or fit.optimizer == "sgd" else "adam"
+    kind: Kind = "sgd" if late else "adam" if fit.optimizer == "adam-then-sgd" else fit.optimizer
     scale = fit.factor ** drops(history[begin:epoch], fit.patience) if fit.schedule == "plateau" else 1.0
     rate = fit.sgd_rate if late else fit.learning_rate
     return Plan(kind, rate, begin, end - begin, 0.0 if late else fit.warmup_epochs, scale)
@@ -86,7 +90,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 
 
 def optimizer(fit: Fit, plan: Plan, schedule: Schedule) -> keras.optimizers.Optimizer:
-    """SGD with momentum or Adam; decay is decoupled: a step also takes rate * decay * weight off kernels.
+    """SGD with momentum, Adam or Muon; decay is decoupled: a step also takes rate * decay * weight off kernels.
 
     With `ema` it also holds a running mean of the trained weights, updated with every step.
     """
@@ -96,8 +100,10 @@ def optimizer(fit: Fit, plan: Plan, schedule: Schedule) -> keras.optimizers.Opti
     made: keras.optimizers.Optimizer
     if plan.kind == "sgd":
         made = keras.optimizers.SGD(momentum=fit.momentum, nesterov=fit.nesterov, **common)
-    else:
+    elif plan.kind == "adam":
         made = keras.optimizers.Adam(**common)
+    else:
+        made = ConvolutionMuon(momentum=fit.momentum, nesterov=fit.nesterov, **common)
     if fit.weight_decay:
         made.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
     return made

@@ -17,7 +17,7 @@ from fer_train import history, processor
 from fer_train.data import Dataset
 from fer_train.folder import BEST, CHECKPOINT, HISTORY, LOGS, STEPS, replace
 from fer_train.history import COLUMNS, Row, best_epoch, stopped
-from fer_train.learning import checkpoint, distill, ema, losses, optimizers
+from fer_train.learning import checkpoint, distill, ema, fused, losses, optimizers
 from fer_train.learning.batches import Batches, predicted, steps_per_epoch
 from fer_train.learning.network import draw_weights, fresh_model, reseed
 from fer_train.learning.parallel import Devices
@@ -94,6 +94,7 @@ class Training:
 
         model = fresh_model(self._recipe, processor.precision(self._fit.precision))
         freezing.freeze(model, self._recipe.model)
+        fused.fuse(model)
         return model
 
     def _start(self) -> None:

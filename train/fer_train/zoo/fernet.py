@@ -17,17 +17,23 @@ def fernet(
     classes: int,
     stem: Sequence[int] = (16, 48),
     widths: Sequence[int] = (64, 128, 256),
+    blocks: Sequence[int] = (),
     dropout: float = 0.3,
 ) -> keras.Model:
-    """Stem convolutions (the last halves the picture), one residual block per width, global average, dense.
+    """Stem convolutions (the last halves the picture), residual blocks, global average, dense.
 
-    Every block but the first halves the picture. Input (N, H, W, C) float32, output logits (N, classes) float32.
+    blocks: how many there are of each width; one where it is not said. The first of every width but the first halves
+    the picture. Input (N, H, W, C) float32, output logits (N, classes) float32. Raises ValueError for blocks that are
+    not as many as the widths.
     """
+    if blocks and len(blocks) != len(widths):
+        raise ValueError(f"{len(blocks)} numbers of blocks for {len(widths)} widths")
     inputs = x = keras.Input(input_shape, name="face")
     for i, filters in enumerate(stem):
         x = layers.ReLU()(_conv(x, filters, 3, 2 if i == len(stem) - 1 else 1))
     for i, filters in enumerate(widths):
-        x = _residual(x, filters, 1 if i == 0 else 2)
+        for j in range(blocks[i] if blocks else 1):
+            x = _residual(x, filters, 2 if i > 0 and j == 0 else 1)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout, seed=0)(x)
     logits = layers.Dense(classes, dtype="float32", name="logits")(x)
