@@ -73,7 +73,7 @@ class Counter:
         """work: for the plugin and for compiled Python."""
         require()
         self.place, self.work = place, work.resolve()
-        self.plugin = _built(self.work)
+        self.plugin = built(self.work)
 
     def count(self, script: Path, arguments: Sequence[str], board: Board) -> Counted:
         """Run a script. Raises NotCounted."""
@@ -139,7 +139,7 @@ def require() -> None:
         raise Missing(f"this {QEMU} takes no plugins, as a statically linked one; Debian 12's qemu-user does")
 
 
-def _built(work: Path) -> Path:
+def built(work: Path) -> Path:
     """The plugin for this QEMU, compiled unless it was before."""
     api = 2 if int(_said([QEMU, "--version"]).split("version ")[1].split(".")[0]) >= NEW_API else 1
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]
