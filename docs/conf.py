@@ -12,7 +12,10 @@ version = release = __version__
 extensions = ["myst_parser"]
 exclude_patterns = ["images/*.py", "how-to/peers"]
 myst_heading_anchors = 4
+smartquotes = False
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"fer-edge {__version__}"
 html_copy_source = False
 html_show_sourcelink = False
@@ -20,7 +23,7 @@ html_show_copyright = False
 pygments_style = "friendly"
 nitpicky = True
 
-SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
+SECTION = re.compile(r"^##+ (.+)$", re.MULTILINE)
 OUTSIDE = re.compile(
     r"\[([^\]\n]+)\]\(((?:\.\./)+(?:README|CONTRIBUTING|SECURITY|CHANGELOG|LICENSE|deploy|edge|tests)[^)\s#]*)\)"
 )
@@ -45,4 +48,5 @@ def navigate(_app: object, page: str, source: list[str]) -> None:
         source[0] += "".join(
             f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n" + "\n".join(PAGE.findall(text)) + "\n```\n"
             for title, text in zip(parts[::2], parts[1::2], strict=True)
+            if PAGE.search(text)
         )

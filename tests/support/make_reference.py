@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,11 +77,21 @@ def _section(of: argparse.ArgumentParser, depth: int = 2) -> Iterator[str]:
         yield f"{_cell(of.description)}\n"
     yield from _table(of, [action for action in words if not isinstance(action, argparse._SubParsersAction)])
     yield from _table(of, options)
-    if of.epilog:
-        yield f"{_cell(of.epilog[:1].upper() + of.epilog[1:])}\n"
+    yield from _epilog(of.epilog or "")
     for verb in under.values():
         yield f"{'#' * depth} `{verb.prog}`\n"
         yield from _section(verb, depth + 1)
+
+
+def _epilog(text: str) -> Iterator[str]:
+    """Examples as commands of their own, the rest as it is."""
+    examples = re.match(r"examples?: (.+?)(?:\. (?=exit codes)|$)", text)
+    if examples:
+        yield "Examples:\n"
+        yield "\n".join(f"- `{example}`" for example in examples[1].split("; ")) + "\n"
+        text = text[examples.end() :]
+    if text:
+        yield f"{_cell(text[:1].upper() + text[1:])}\n"
 
 
 def _table(of: argparse.ArgumentParser, actions: list[argparse.Action]) -> Iterator[str]:
