@@ -95,8 +95,8 @@ check-arm64: $(VENV)/.dev ## Bookworm and Trixie, three runtimes, then a machine
 	@$(BIN)/python tests/arm64/machine.py --release trixie
 
 .PHONY: count-arm64
-count-arm64: $(VENV)/.dev ## instructions per inference and frame on a Pi 4 and Pi 5 (BUNDLE=dir, MODELS="a.tflite b.onnx", CLIP=clip.mp4; root; apt install qemu-user gcc)
-	@$(BIN)/python tests/arm64/count.py $(if $(MODELS),--models $(MODELS)) $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CLIP),--clip "$(CLIP)")
+count-arm64: $(VENV)/.dev ## instructions per inference and frame on a Pi 4 and Pi 5 (BUNDLE=dir, MODELS="a.tflite b.onnx", CLIP=clip.mp4, WEIGHTS=yunet.onnx; root; apt install qemu-user gcc)
+	@$(BIN)/python tests/arm64/count.py $(if $(MODELS),--models $(MODELS)) $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(CLIP),--clip "$(CLIP)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 .PHONY: check-recipes
 check-recipes: $(VENV)/.dev ## every recipe trains a little on FER2013=DIR, converts and predicts (an hour on two cores)

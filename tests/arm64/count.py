@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from arm64.counted import HERE, HOME, Counted, Counter, NotCounted, found_place, require
-from arm64.counts import FrameCount, NetCount, frames_table, nets_table, per_frame, per_inference, whole
+from arm64.counts import FrameCount, NetCount, frames_table, millions, nets_table, per_frame, per_inference, whole
 from arm64.marks import NET
 from arm64.root import BOARDS, RELEASES, Missing
 from fer_edge.bundle import Bundle
@@ -106,6 +106,7 @@ def count_net(counter: Counter, net: Net, board: str, rounds: int) -> NetCount:
         middle, count, spread = per_inference(took)
     except NotCounted as reason:
         return NetCount(net.name, net.runtime, board, failed=str(reason))
+    _say(f"    {millions(middle)} M instructions per inference")
     return NetCount(net.name, net.runtime, board, middle, count, spread)
 
 
@@ -123,6 +124,7 @@ def count_frames(counter: Counter, arguments: argparse.Namespace, net: Net, boar
     totals = [whole(each) for each in stages]
     spread = (max(totals) - min(totals)) / totals[0] if len(totals) > 1 else None
     inferences = len(found[0].stages.get(NET, []))
+    _say(f"    {millions(totals[0])} M instructions per frame")
     return FrameCount(*named, seen["detector"], seen["frames"], seen["faces"], inferences, totals[0], stages[0], spread)
 
 

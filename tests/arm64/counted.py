@@ -176,7 +176,7 @@ def unpacked(work: Path, release: str, runtimes: Sequence[str], say: Say) -> Pla
     require()
     python = RELEASES[release]
     place = Place(work / f"{release}.unpacked", python, work / f"{release}.wheels")
-    if not (place.folder / "usr" / "bin" / f"python{python}").exists():
+    if not (place.folder / ".unpacked").exists():
         if shutil.which("mmdebstrap") is None:
             raise Missing(f"there is no prepared root in {work}, and nothing to unpack one: {APT}")
         say(f"{release}: unpacking Debian for arm64 into {place.folder}, half a minute")
@@ -186,6 +186,7 @@ def unpacked(work: Path, release: str, runtimes: Sequence[str], say: Say) -> Pla
         ran = waited([*asked, f"--include={','.join(DEBIAN)}", release, str(place.folder)], LIMIT_S)
         if ran.code:
             raise Missing(f"Debian could not be unpacked: {ran.last_words}")
+        (place.folder / ".unpacked").touch()
     lacking = [name for name in runtimes if not place.has(name)]
     if lacking:
         _fetch(place, [*BASE, *(WHEELS[name] for name in lacking)], say)

@@ -139,7 +139,7 @@ def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(Missing, match="no C compiler"):
         counted.built(tmp_path)
     with pytest.raises(Missing, match=r"nothing to unpack one: apt install .*mmdebstrap"):
-        counted.found_place(tmp_path, "bookworm", ["litert"], [].append)
+        counted.found_place(tmp_path, "bookworm", ["litert"], lambda line: None)
 
 
 def test_a_prepared_root_is_used_and_says_what_is_in_it(tmp_path: Path) -> None:
