@@ -6,9 +6,11 @@ a test says so.
 
 from __future__ import annotations
 
+import re
+
 RUNNABLE = {
     *("fer-edge", "fer-train", "fer-convert", "fer-bench", "make", "python", "deploy/fleet/enrol"),
-    *("cd", "cp", "mkdir", "install", "printf", "openssl", "curl", "ls"),
+    *("cd", "cp", "mkdir", "install", "printf", "openssl", "curl", "ls", "getconf", "python3"),
 }
 """Programs that a page's new command may call without being named here."""
 
@@ -22,6 +24,8 @@ ENDLESS = {
     "fer-edge run --source 0 --http 127.0.0.1:8080": "face_entered",
     "fer-edge run --source 'fault:demo?stall@5s,lost@12s*3,frozen@20s+10s,corrupt@30s*5'": "camera_lost",
     "fer-edge run --source 'fault:clip.mp4?loop,lost@1m/1m'": "face_entered",
+    ".venv/bin/fer-edge run --source auto": "face_entered",
+    ".venv/bin/fer-edge run --source auto --http 127.0.0.1:8080": "face_entered",
     "curl -N http://127.0.0.1:8080/api/events": "data: ",
 }
 """Commands that do not end by themselves, and what they are to print before they are asked to end."""
@@ -31,6 +35,9 @@ STATUSES = {"fer-edge cameras": {0, 69}, ".venv/bin/fer-edge cameras": {0, 69}}
 
 FRESH = {"docs/how-to/install.md", "docs/tutorial/first-events.md"}
 """Pages whose slow commands install: they start from a copy of the repository without an environment."""
+
+INSTALLS = re.compile(r"-m (?:venv|pip) ")
+"""Commands that nothing but such a page runs, for elsewhere they would change the environment of the tests."""
 
 _QUICKER = "--rounds 1 --min-seconds 0.2 --min-runs 20"
 _FEWER = "--limit 350"
@@ -116,12 +123,15 @@ SLOW = {
     "python3 -m venv .venv": "",
     ".venv/bin/python -m pip install -c constraints.txt '.[web,mqtt]'": "",
     ".venv/bin/python -m pip install -c constraints.txt .": "",
+    ".venv/bin/python -m pip install . 'numpy<2'": "",
     "python3 -m venv --system-site-packages .venv": "",
     "python3 -m pip wheel --no-deps -w wheelhouse .": "",
-    "python3 -m pip download -d wheelhouse -c constraints.txt --only-binary :all: --python-version 3.11 --implementation "
-    "cp --abi cp311 --abi abi3 --abi none --platform manylinux_2_35_aarch64 --platform manylinux_2_28_aarch64 --platform "
-    "manylinux_2_27_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 "
-    "wheelhouse/fer_edge-*.whl": "",
+    "python3 -m pip download -d wheelhouse -c constraints.txt --only-binary :all: --python-version 3.11 "
+    "--implementation cp --abi cp311 --abi abi3 --abi none --platform manylinux_2_35_aarch64 --platform "
+    "manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux_2_17_aarch64 --platform "
+    "manylinux2014_aarch64 wheelhouse/fer_edge-*.whl": "",
+    # docs/tutorial/first-events.md
+    ".venv/bin/python -m pip install -c constraints.txt '.[web]'": "",
     # docs/how-to/privacy.md
     ".venv/bin/fer-edge run --source demo --max-frames 400 --set privacy.mode=aggregate --set privacy.window_s=10": "",
     # docs/how-to/train.md
@@ -146,7 +156,6 @@ ELSEWHERE = {
     ".venv/bin/python -m pip install -c constraints.txt -e '.[onnx]'": _PIP,
     ".venv/bin/python -m pip install -c constraints.txt '.[bench,train]'": _PIP,
     ".venv/bin/python -m pip install -c constraints.txt '.[mqtt]'": _PIP,
-    ".venv/bin/python -m pip install -c constraints.txt '.[web]'": _PIP,
     "python3 -m venv ~/peers/fer": _PEER,
     '~/peers/fer/bin/pip install fer==25.10.3 "setuptools<81"': _PEER,
     "fer-bench latency default --peer docs/how-to/peers/fer.toml": _PEER,
@@ -156,9 +165,16 @@ ELSEWHERE = {
     "fer-bench soak default --source clip.mp4 --until-steady": _UNLIMITED,
     "sudo apt install python3-venv python3-picamera2": _APT,
     "sudo apt install python3-venv": _APT,
+    "sudo apt install git python3-venv python3-picamera2": _APT,
+    "git clone REPOSITORY fer-edge": "the address is the reader's; the story begins in a copy of the repository",
+    "cd fer-edge": "the story is in that folder already",
     "sudo apt install mosquitto mosquitto-clients openssl": _APT,
     "sudo make check-arm64-quick": _EMULATED,
     "sudo make check-arm64 BUNDLE=bundles/mine": _EMULATED,
+    "sudo make count-arm64": _EMULATED,
+    'sudo make count-arm64 MODELS="a.tflite b.onnx c.xml"': _EMULATED,
+    "sudo make count-arm64 BUNDLE=bundles/mine CLIP=clip.mp4 WEIGHTS=face_detection_yunet_2026may.onnx": _EMULATED,
+    "python tests/arm64/count.py --only frames --clip clip.mp4 --frames 120 --boards pi5 --json counts.json": _EMULATED,
     "sudo systemctl restart mosquitto": _SYSTEMD,
     "systemctl status fer-edge": _SYSTEMD,
     "journalctl -u fer-edge -f": _SYSTEMD,

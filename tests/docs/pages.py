@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -72,6 +73,19 @@ def spans(page: str) -> Iterator[Span]:
         for child in token.children or ():
             if child.type == "code_inline":
                 yield Span(page, line, " ".join(child.content.split()))
+
+
+def headings(page: str) -> list[str]:
+    """The titles in a page, as they are read."""
+    tokens = _tokens(page)
+    titles = [after for token, after in pairwise(tokens) if token.type == "heading_open"]
+    return ["".join(child.content for child in title.children or ()) for title in titles]
+
+
+def links(page: str) -> list[str]:
+    """Where the links and pictures of a page lead."""
+    inside = [child for token in _tokens(page) for child in token.children or ()]
+    return [str(child.attrs[name]) for child in inside for name in ("href", "src") if name in child.attrs]
 
 
 def commands(page: str) -> Iterator[Command]:

@@ -29,7 +29,7 @@ PLACES = (
     (r"-o mosquitto ", ""),
     (r"-m 644 fer-edge\.toml ca\.pem", "-m 644 fleet/devices/hall/fer-edge.toml fleet/ca.pem"),
     (r"-m 600 mqtt-password token", "-m 600 fleet/devices/hall/mqtt-password fleet/devices/hall/token"),
-    (r"--source 0\b", "--source demo"),
+    (r"--source (?:0|auto)(?!\S)", "--source demo"),
     (r"rtsp://camera\.local/stream", "{stream}"),
     (r"127\.0\.0\.1:8080", "127.0.0.1:{page}"),
     (r"mqtt\.host=broker\.local", "mqtt.host=127.0.0.1 --set mqtt.port={broker}"),

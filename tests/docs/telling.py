@@ -18,9 +18,16 @@ WHOLE = os.environ.get("FER_EDGE_DOCS") == "slow"
 QUICK_S, SLOW_S = 120.0, 1800.0
 
 
+def is_first(page: str) -> bool:
+    """Whether a newcomer begins with it."""
+    return page == "README.md" or page.startswith("docs/tutorial/")
+
+
 def to_run(page: str) -> list[Command]:
     """The commands of a page that are run here and now."""
     told = [command for command in commands(page) if command.key not in classes.ELSEWHERE]
+    if page not in classes.FRESH:
+        told = [command for command in told if not classes.INSTALLS.search(command.key)]
     if WHOLE:
         return told
     once = {command.key: command for command in reversed(told) if command.key not in classes.SLOW}

@@ -41,6 +41,12 @@ def test_the_tables_name_no_command_that_no_page_has() -> None:
     assert set(PAGES) >= classes.FRESH
 
 
+def test_what_installs_is_slow_on_a_page_that_starts_fresh_or_elsewhere() -> None:
+    fresh = {command.key for page in classes.FRESH for command in commands(page)}
+    installs = {key for key in KEYS if classes.INSTALLS.search(key)} - classes.ELSEWHERE.keys()
+    assert installs <= classes.SLOW.keys() & fresh
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_commands_name_exists(page: str) -> None:
     found = [f"{page}:{each.line}: {what}" for each in commands(page) for what in complaints(each.text)]

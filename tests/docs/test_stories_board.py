@@ -1,4 +1,4 @@
-"""The commands of the README and of the pages about the board do what the pages say."""
+"""The commands of the pages about the board, training and converting do what the pages say."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from docs.pages import pages
-from docs.telling import SLOW_S, WHOLE, tell, to_run
+from docs.telling import SLOW_S, WHOLE, is_first, tell, to_run
 
-BOARD = [page for page in pages() if "bench-" not in page and to_run(page)]
+BOARD = [page for page in pages() if not is_first(page) and "bench-" not in page and to_run(page)]
 
 
 @pytest.mark.timeout(SLOW_S if WHOLE else 300)
