@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_bench.pipeline.calm import Calm
 from fer_bench.processes.children import Json, peak_rss_bytes, serve
 from fer_edge import assembly, config
 from fer_edge.bundle import Bundle
@@ -117,13 +118,18 @@ def by_hand(job: Job) -> Json:
     settings = config.load(None, dict(flags), list(job.settings))
     pipeline = assembly.make_pipeline(settings, assembly.make_classifier(settings))
     with assembly.camera_opener(settings, SystemClock())() as camera:
-        meter = Meter()
+        meter, seen = Meter(), []
         while job.max_frames is None or meter.frames < job.max_frames:
             frame = camera.read(READ_TIMEOUT_S)
             if frame is None:
                 break
-            meter.count(len(pipeline.step(frame).faces))
-        return meter.result()
+            seen.append(pipeline.step(frame))
+            meter.count(len(seen[-1].faces))
+        found = meter.result()
+    calm = Calm()
+    for observation in seen:
+        calm.see(observation)
+    return {**found, "labels": calm.answer()}
 
 
 def reference(job: Job) -> Json:

@@ -16,7 +16,7 @@ from fer_bench.pipeline.plan import PipelineRow
 from fer_bench.processes.children import Json
 from fer_edge.types import Box
 
-SHOWN = (*PipelineRow.__dataclass_fields__, "boxes", "seconds")
+SHOWN = (*PipelineRow.__dataclass_fields__, "boxes", "seconds", "labels")
 """What has a place of its own in the result; the rest of an answer is kept as it is."""
 
 
@@ -79,6 +79,7 @@ def figures(measured: Measured) -> dict[str, Any]:
         "daemon_rounds": [{key: value for key, value in answer.items() if key != "boxes"} for answer in daemon],
         "reference": {"width_px": REFERENCE_WIDTH_PX, "score": SCORE, "iou": MIN_IOU},
         "coverage": asdict(_fewest(rounds)) if rounds else None,
+        "labels": hand[0].get("labels") if hand else None,
         "more": {name: [_more(answer) for answer in answers] for name, answers in measured.answers.items()},
     }
     return found | ({"coverage_rounds": [each.share for each in rounds]} if rounds else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fer_bench.pipeline.calm import sentence
 from fer_bench.pipeline.contenders import DAEMON
 from fer_bench.pipeline.coverage import MIN_IOU, Coverage
 from fer_bench.pipeline.loops import REFERENCE_WIDTH_PX, SCORE
@@ -32,6 +33,8 @@ def text(report: Report) -> str:
         parts.append(f"{DAEMON} has {share} % of the throughput of the same stages by hand")
     if report.extra["coverage"] is not None:
         parts.append(_coverage(Coverage(**report.extra["coverage"])))
+    if report.extra.get("labels"):
+        parts.append(sentence(report.extra["labels"]))
     parts += [f"failed: {row.name}: {row.error}" for row in rows if row.error]
     return "\n".join(parts)
 
