@@ -114,7 +114,7 @@ reference: $(VENV)/.dev ## write docs/reference/cli*.md from the commands' parse
 
 .PHONY: check-docs
 check-docs: $(VENV)/.dev ## every command of the documentation, the slow ones too (FER2013 and a clip in ../shared; needs mosquitto)
-	@FER_EDGE_DOCS=slow $(BIN)/python -m pytest -q tests/docs
+	@FER_EDGE_DOCS=slow $(BIN)/python -m pytest -q -n 2 --dist load --durations=0 tests/docs
 
 .PHONY: wheel
 wheel: $(VENV)/.dev ## build the wheel into dist

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import threading
@@ -59,7 +58,7 @@ class Story:
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", f"set -e\n{text}\npwd > {self._state}"],
             cwd=self._where,
-            env=self._environment(),
+            env=self._sandbox.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,7 +87,7 @@ class Story:
         process = subprocess.Popen(
             ["bash", "-c", f"exec {text}"],
             cwd=self._where,
-            env=self._environment(),
+            env=self._sandbox.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -106,15 +105,6 @@ class Story:
     @property
     def _state(self) -> Path:
         return self._sandbox.folder / "home" / "where"
-
-    def _environment(self) -> dict[str, str]:
-        """As of a user who has nothing set; make must not tell of the make that runs the tests."""
-        kept = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
-        path = os.pathsep.join([*self._sandbox.programs, kept["PATH"]])
-        home = self._sandbox.folder / "home"
-        fonts = os.environ.get("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
-        own = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "FER_EDGE_MODELS": "", "MPLCONFIGDIR": fonts}
-        return {**kept, **own, "PATH": path}
 
 
 def _stop(running: Running, good: set[int]) -> None:
