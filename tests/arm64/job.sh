@@ -49,7 +49,8 @@ first_boot() {
   began=$(now)
   systemctl stop fer-edge
   [[ $(property Result) = success && $(tail -n 1 $EVENTS) = *'"type":"stopped"'* ]] && step "systemctl stop" ok "began $began" || step "systemctl stop" FAIL "$(property Result)"
-  step "memory" ok "peak $(journalctl -u fer-edge -o cat | grep -o 'memory peak.*' | tail -n 1)"
+  peak=$(journalctl -u fer-edge -o cat | grep -oE '[0-9.]+[KMG] memory peak' | tail -n 1)
+  step "memory" ok "${peak:-not told by this systemd}"
   sync
   echo 2 > $DONE
   systemctl --no-block reboot
