@@ -26,6 +26,7 @@ ENDLESS = {
     "fer-edge run --source 'fault:clip.mp4?loop,lost@1m/1m'": "face_entered",
     ".venv/bin/fer-edge run --source auto": "face_entered",
     ".venv/bin/fer-edge run --source auto --http 127.0.0.1:8080": "face_entered",
+    ".venv/bin/fer-edge run --source auto --model ./first": "face_entered",
     "curl -N http://127.0.0.1:8080/api/events": "data: ",
 }
 """Commands that do not end by themselves, and what they are to print before they are asked to end."""
@@ -132,6 +133,14 @@ SLOW = {
     "manylinux2014_aarch64 wheelhouse/fer_edge-*.whl": "",
     # docs/tutorial/first-events.md
     ".venv/bin/python -m pip install -c constraints.txt '.[web]'": "",
+    # docs/tutorial/own-model.md
+    ".venv/bin/fer-train run buffalo-cnn --data fer2013 --limit 7000 --epochs 6 --out runs/first": "",
+    "cat runs/first/card.md": "",
+    ".venv/bin/fer-convert runs/first --calibrate fer2013 --evaluate fer2013 --to tflite --out bundles/first": "",
+    ".venv/bin/fer-bench accuracy bundles/first --data fer2013": "",
+    ".venv/bin/fer-bench latency bundles/first --runtime litert": "",
+    ".venv/bin/fer-edge models verify bundles/first": "",
+    ".venv/bin/fer-edge run --source demo --max-frames 150 --rate changes --model bundles/first": "",
     # docs/how-to/privacy.md
     ".venv/bin/fer-edge run --source demo --max-frames 400 --set privacy.mode=aggregate --set privacy.window_s=10": "",
     # docs/how-to/train.md
@@ -201,6 +210,8 @@ ELSEWHERE = {
     "python tests/arm64/check.py --release trixie --boards pi5 --runtimes onnxruntime --bundle bundles/mine --clip "
     "clip.mp4 --weights face_detection_yunet_2026may.onnx": _EMULATED,
     "python tests/arm64/machine.py --release bookworm": _EMULATED,
+    ".venv/bin/python -m pip install -c constraints.txt -e '.[all]'": f"{_PIP}; followed by hand, as the page tells",
+    "scp -r bundles/first pi@pi.local:fer-edge/": "needs another host",
     "ssh -L 8080:localhost:8080 pi@pi.local": "needs another host",
 }
 """Commands that need another machine, root or the network, and why. What can be said of them unrun is still checked."""

@@ -216,6 +216,7 @@ INPUTS: dict[str, Callable[[Sandbox, Path], object]] = {
     "pictures": _pictures,
     "bundles/mine": _bundle,
     "bundles/old": _bundle,
+    "first": _bundle,
     "bundles/new": _bundle,
     "mine": _bundle,
     "yunet.onnx": _weights,
