@@ -13,13 +13,14 @@ from functools import cached_property
 from pathlib import Path
 
 import cv2
+import pytest
 
 from docs import nets
 from docs.pages import ROOT
 from fer_edge import config
 from fer_edge.labels import FER2013
 from support import shared, sshd
-from support.brokers import Mosquitto, free_port, needs_mosquitto
+from support.brokers import Mosquitto, free_port
 from support.commands import demo_clip
 from support.mjpeg import serving
 from support.shapes import shape_bgr
@@ -38,6 +39,10 @@ PLACES = (
     (r"^make demo$", "make demo DEMO_FRAMES=150"),
 )
 """What is written, and what is run in its place: the only differences between a page and what the tests run."""
+
+
+TOOLS = {"openssl ": "openssl", "curl ": "curl", "deploy/fleet/enrol": "mosquitto_passwd"}
+"""Programs of the system that a command calls; without them its page is skipped, saying so."""
 
 
 class Sandbox:
@@ -75,6 +80,9 @@ class Sandbox:
     def prepare(self, command: str) -> None:
         """Make what the command reads and no command before it made."""
         inputs = re.sub(r"--(?:out|json|html|events|annotate|grid|plot) \S+|> \S+|config init \S+", "", command)
+        for word, program in TOOLS.items():
+            if word in command:
+                _need(program)
         if self.real and "fer-edge" not in inputs and "--source clip.mp4" in inputs:
             self._put_weights()
         for name, make in INPUTS.items():
@@ -107,7 +115,7 @@ class Sandbox:
 
     @cached_property
     def broker(self) -> int:
-        _need(needs_mosquitto)
+        _need("mosquitto")
         place = self.folder / "home" / "broker"
         place.mkdir()
         return self._stack.enter_context(Mosquitto(place)).port
@@ -115,7 +123,7 @@ class Sandbox:
     @cached_property
     def board(self) -> str:
         """An sshd on loopback, known as `board` to the ssh that is found first."""
-        _need(sshd.needs_sshd)
+        _need("sshd")
         place = self.folder / "home" / "board"
         place.mkdir()
         self._stack.enter_context(sshd.board(place))
@@ -132,11 +140,9 @@ class Sandbox:
         return {**kept, **own, "PATH": path}
 
 
-def _need(mark: object) -> None:
-    import pytest  # noqa: PLC0415 - only here
-
-    if mark.args[0]:  # type: ignore[attr-defined]
-        pytest.skip(mark.kwargs["reason"])  # type: ignore[attr-defined]
+def _need(program: str) -> None:
+    if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
+        pytest.skip(f"needs {program}")
 
 
 def _clip(sandbox: Sandbox, target: Path) -> None:
