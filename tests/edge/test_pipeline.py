@@ -17,7 +17,7 @@ from support.shared import media, yunet
 
 FACE = Box(300, 120, 60, 72)
 SCENE = paint(background(), FACE)
-DIMMED = np.maximum(SCENE, 10) - np.uint8(10)
+DIMMED = np.maximum(SCENE, 25) - np.uint8(25)
 
 
 def play(
