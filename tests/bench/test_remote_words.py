@@ -162,6 +162,12 @@ def test_every_verb_takes_the_words_that_are_put_together_for_it(tmp_path: Path)
     assert (again.bundle, again.rounds, again.json) == ("/there", 2, "/there")
 
 
+def test_a_verb_without_a_bundle_is_read_again_over_there() -> None:
+    assert (
+        "--" not in packed("pipeline", "--source", "demo").argv
+    )  # argparse takes it for a word that nothing asked for
+
+
 def test_a_flag_that_is_wrong_is_told_here() -> None:
     with pytest.raises(SystemExit):
         verb_parser("latency").parse_args(["default", "--rounds", "none"])

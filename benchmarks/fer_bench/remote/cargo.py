@@ -95,7 +95,7 @@ def pack(verb: str, parser: argparse.ArgumentParser, words: Sequence[str]) -> Ca
             word = _word(cargo, action.dest, value)
             last += word if isinstance(word, list) else [word]
     cargo.argv.append({"output": "" if cargo.folder else RESULT, "before": f"--{output}="})
-    cargo.argv += ["--", *last]
+    cargo.argv += ["--", *last] if last else []
     total = sum(size for _, size in cargo.blobs().values())
     if total > MAX_BYTES:
         raise UsageError(
