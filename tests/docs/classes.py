@@ -93,9 +93,8 @@ SLOW = {
     "fer-bench remote board pipeline --source clip.mp4 --detector-weights yunet.onnx": (
         "--rounds 1 --max-frames 60 --seconds 5"
     ),
-    "fer-bench remote board all mine/ --data fer2013:fer2013/ --source clip.mp4 --out report": (
-        "--runtime litert --rounds 1 --min-seconds 0.2 --limit 350 --max-frames 60"
-    ),
+    "fer-bench remote board all mine/ --data fer2013:fer2013/ --source clip.mp4 --detector-weights yunet.onnx --out "
+    "report": ("--runtime litert --rounds 1 --min-seconds 0.2 --limit 350 --max-frames 60"),
     "fer-bench remote board tune mine/ --p95-ms 20 --config fer-edge.toml --dry-run": (
         "--runtime litert --rounds 1 --min-seconds 0.2 --threads 1 --periods 0.3 --max-frames 60"
     ),

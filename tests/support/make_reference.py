@@ -75,7 +75,9 @@ def _section(of: argparse.ArgumentParser, depth: int = 2) -> Iterator[str]:
     yield f"```text\n{' '.join([of.prog, *(['[OPTIONS]'] * bool(options)), *map(_word, words)])}\n```\n"
     if of.description:
         yield f"{_cell(of.description)}\n"
-    yield from _table(of, [action for action in words if not isinstance(action, argparse._SubParsersAction)])
+    yield from _table(
+        of, [action for action in words if action.help and not isinstance(action, argparse._SubParsersAction)]
+    )
     yield from _table(of, options)
     yield from _epilog(of.epilog or "")
     for verb in under.values():
