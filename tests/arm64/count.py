@@ -82,7 +82,7 @@ def subjects(models: Sequence[Path], bundle: Path, runtimes: Sequence[str]) -> l
     nets = [Net(path.name, path.resolve(), RUNTIMES[path.suffix]) for path in models] or _artifacts(bundle)
     chosen = [net for net in nets if net.runtime in runtimes]
     if not chosen:
-        raise Missing(f"nothing to count: {', '.join(net.name for net in nets)} is not for {', '.join(runtimes)}")
+        raise Missing(f"nothing to count: of {', '.join(net.name for net in nets)} none is for {', '.join(runtimes)}")
     return sorted(chosen, key=lambda net: runtimes.index(net.runtime))
 
 
