@@ -94,7 +94,7 @@ def commands(page: str) -> Iterator[Command]:
         if fence.language == "sh":
             yield from _of_script(fence)
         elif fence.language == "console":
-            yield from _of_session(fence)
+            yield from _of_console(fence)
 
 
 @lru_cache
@@ -122,7 +122,7 @@ def _goes_on(lines: list[str]) -> bool:
     return lines[-1].endswith("\\") or (lines[0].startswith("for ") and lines[-1] != "done")
 
 
-def _of_session(fence: Fence) -> Iterator[Command]:
+def _of_console(fence: Fence) -> Iterator[Command]:
     parts = re.split(r"^\$ ", fence.text, flags=re.MULTILINE)
     line = fence.line
     assert not parts[0], f"{fence.page}:{fence.line} begins with output"
