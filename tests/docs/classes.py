@@ -115,7 +115,7 @@ SLOW = {
     ".venv/bin/fer-convert runs/buffalo-cnn --recipe bundles/buffalo-cnn/conversion.json --calibrate fer2013 "
     "--evaluate fer2013 --out bundles/again": "",
     ".venv/bin/fer-convert net.onnx --labels angry,happy,neutral --preprocess color=rgb,size=64,range=0..1,layout=NCHW "
-    "--calibrate folder:faces/train --evaluate folder:faces/test --out bundles/net": "",
+    "--calibrate folder:faces/train --evaluate folder:faces/test --out bundles/net": "--to tflite,onnx",
     # docs/how-to/doctor.md
     "fer-edge doctor": "",
     "fer-edge doctor --json -": "",

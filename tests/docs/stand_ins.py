@@ -160,7 +160,7 @@ def _fer2013(sandbox: Sandbox, target: Path) -> None:
 
 
 def _three_classes(_: Sandbox, target: Path) -> None:
-    _faces(target, ("angry", "happy", "neutral"), train=40, test=40)
+    _faces(target, nets.LABELS, train=110, test=110)
 
 
 def _faces(root: Path, labels: tuple[str, ...], train: int, test: int) -> None:
