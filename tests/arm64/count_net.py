@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,14 +44,12 @@ def onnxruntime(path: str) -> Callable[[], Any]:
 
 
 def openvino(path: str) -> Callable[[], Any]:
-    """An inference by OpenVINO, set up as the device package does it."""
-    import openvino as ov  # noqa: PLC0415 - only what is asked for
+    """An inference of an IR by OpenVINO as the device package sets it up."""
+    from fer_edge.runtimes.ov import open_model  # noqa: PLC0415 - only what is asked for
 
-    exact = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    ready = ov.Core().compile_model(path, "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, **exact})
-    request = ready.create_infer_request()
-    tensors = [noise(each.partial_shape.get_min_shape(), each.element_type.to_dtype()) for each in ready.inputs]
-    return lambda: request.infer(tensors)
+    ready = open_model([Path(path).read_bytes(), Path(path).with_suffix(".bin").read_bytes()], "openvino", 1)
+    tensor = noise(ready.input.shape, np.dtype(ready.input.dtype))
+    return lambda: ready.infer(tensor)
 
 
 def noise(shape: Iterable[Any], kind: Any) -> Any:

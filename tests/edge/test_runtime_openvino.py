@@ -60,6 +60,22 @@ def test_eight_bits_are_told(tmp_path: Path) -> None:
     assert open_runtime(ir("tiny-int8.onnx", tmp_path), "openvino").effective_precision == "int8"
 
 
+@pytest.mark.parametrize(
+    ("name", "machine", "hint"),
+    [
+        ("tiny-int8.onnx", "aarch64", {}),
+        ("tiny-int8.onnx", "x86_64", {"INFERENCE_PRECISION_HINT": "f32"}),
+        ("tiny-float32.onnx", "aarch64", {"INFERENCE_PRECISION_HINT": "f32"}),
+    ],
+)
+def test_floats_stay_long_but_between_the_eight_bits_of_an_arm_processor(
+    name: str, machine: str, hint: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    xml, weights = ir(name, tmp_path)
+    assert adapter._exact(adapter.library().Core().read_model(model=xml, weights=weights)) == hint
+
+
 @pytest.mark.parametrize("change", [lambda face: face[:, :-1], lambda face: face.astype(np.float64)])
 def test_another_tensor_than_the_models_is_refused(files: list[bytes], change: Any) -> None:
     runtime = open_runtime(files, "openvino")

@@ -42,8 +42,8 @@ class SearchOptions(StrictModel):
     max_closeups: in one frame; with more known faces a full search is cheaper.
     """
 
-    full_px: Annotated[int, Field(ge=64, le=4096)] = 320
-    full_every_s: Seconds = 0.3
+    full_px: Annotated[int, Field(ge=64, le=4096)] = 352
+    full_every_s: Seconds = 0.4
     empty_every_s: Seconds = 0.2
     still_every_s: Seconds = 1.0
     around_every_s: Seconds = 0.1
