@@ -36,6 +36,7 @@ PLACES = (
     (r"127\.0\.0\.1:8080", "127.0.0.1:{page}"),
     (r"mqtt\.host=broker\.local", "mqtt.host=127.0.0.1 --set mqtt.port={broker}"),
     (r"remote (?:--python \S+ )?(?:pi@)?board(?::2222)?", "remote --python {python} {board}"),
+    (r"for k in 1 2 3 4 5 6 7 8 9 10;", "for k in 1 2 3;"),
     (r"^make demo$", "make demo DEMO_FRAMES=150"),
 )
 """What is written, and what is run in its place: the only differences between a page and what the tests run."""
