@@ -48,19 +48,19 @@ SLOW = {
     ".venv/bin/fer-edge doctor": "",
     ".venv/bin/fer-train run fernet-s --data fer2013 --out runs/fernet-s": "--limit 700 --epochs 1",
     ".venv/bin/fer-convert runs/fernet-s --calibrate fer2013 --evaluate fer2013 --out bundles/mine": (
-        "--min-agreement 0.5 --max-drop 20"
+        "--to tflite --min-agreement 0.5 --max-drop 20"
     ),
     ".venv/bin/fer-bench accuracy bundles/mine --data fer2013": _FEWER,
     ".venv/bin/fer-bench latency bundles/mine": _QUICKER,
     ".venv/bin/fer-bench all bundles/mine --data fer2013 --source clip.mp4 --out report": (
-        "--rounds 1 --min-seconds 0.2 --limit 350 --max-frames 60 --seconds 5"
+        "--runtime litert --rounds 1 --min-seconds 0.2 --limit 350 --max-frames 60"
     ),
     # docs/how-to/bench-accuracy.md
-    ".venv/bin/fer-bench accuracy default --data fer2013:fer2013/ --json accuracy.json": "",
+    ".venv/bin/fer-bench accuracy default --data fer2013:fer2013/ --json accuracy.json": "--runtime litert",
     ".venv/bin/fer-bench accuracy default --data fer2013:fer2013/ --corruptions all": "--limit 70 --runtime litert",
     # docs/how-to/bench-all.md
     "fer-bench all default --data fer2013:fer2013/ --source clip.mp4 --out report": (
-        "--rounds 2 --min-seconds 0.5 --limit 700 --max-frames 100"
+        "--runtime litert --rounds 2 --min-seconds 0.5 --limit 700 --max-frames 100"
     ),
     "fer-bench report report": "",
     "fer-bench report latency.json --html latency.html": "",

@@ -53,6 +53,11 @@ def test_what_commands_name_exists(page: str) -> None:
     assert found == []
 
 
+def test_what_is_put_behind_slow_commands_exists() -> None:
+    texts = [f"{key} {more}" for key, more in classes.SLOW.items() if more]
+    assert [f"{text}: {what}" for text in texts for what in complaints(text)] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_in_prose_name_what_exists(page: str) -> None:
     found = [
