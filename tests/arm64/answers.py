@@ -1,6 +1,7 @@
 """What an artifact answers, for two machines to be compared: started on both, with nothing but fer-edge installed.
 
-python answers.py BUNDLE RUNTIME PRECISION PICTURES     one JSON object: outputs, and the step they are rounded to
+python answers.py BUNDLE RUNTIME PRECISION PICTURES     one JSON object: outputs, the step they are rounded to,
+                                                        and how far the manifest lets golden ones be off
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ def main() -> int:
     ready = open_classifier(Bundle.open(Path(bundle)), runtime=runtime, precision=precision)
     faces = [np.asarray(cv2.imread(str(path)), dtype=np.uint8) for path in sorted(Path(pictures).iterdir())]
     outputs = ready.outputs(np.stack([ready.preprocess.pixels(face) for face in faces]))
-    sys.stdout.write(json.dumps({"step": ready.runtime.outputs[0].scale, "outputs": outputs.tolist()}) + "\n")
+    told = {"step": ready.runtime.outputs[0].scale, "tolerance": ready.artifact.tolerance, "outputs": outputs.tolist()}
+    sys.stdout.write(json.dumps(told) + "\n")
     return 0
 
 
