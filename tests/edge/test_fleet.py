@@ -18,7 +18,8 @@ from fer_edge.clock import SystemClock
 from fer_edge.health import Health
 from fer_edge.sinks.homeassistant import About
 from fer_edge.sinks.mqtt import open_mqtt
-from support.brokers import Mosquitto, certificates, expression, needs_mosquitto
+from support.authority import certificates
+from support.brokers import Mosquitto, expression, needs_mosquitto
 from support.http import face, serving, started
 
 FLEET = Path(__file__).resolve().parents[2] / "deploy" / "fleet"

@@ -20,11 +20,11 @@ from fer_edge.sinks.homeassistant import About
 from fer_edge.sinks.mqtt import open_mqtt
 from fer_edge.sinks.settings import MqttSettings
 from fer_edge.strict import problems
+from support.authority import certificates
 from support.brokers import (
     SUBSCRIBE,
     Mosquitto,
     ScriptedBroker,
-    certificates,
     expression,
     good,
     mqtt,

@@ -25,7 +25,8 @@ from fer_edge.sinks.settings import WebhookSettings, split_url
 from fer_edge.sinks.webhook import Receiver, Webhook, open_webhook
 from fer_edge.strict import problems
 from fer_edge.system.secrets import Secret
-from support.brokers import PATIENCE_S, ScriptedBroker, certificates, expression, refused_port, silent, until
+from support.authority import certificates
+from support.brokers import PATIENCE_S, ScriptedBroker, expression, refused_port, silent, until
 
 
 class Hook(ThreadingHTTPServer):

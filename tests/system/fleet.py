@@ -37,7 +37,8 @@ from fer_edge.events import plain
 from fer_edge.health import Health
 from fer_edge.sinks.homeassistant import About
 from fer_edge.sinks.mqtt import open_mqtt
-from support.brokers import Mosquitto, certificates
+from support.authority import certificates
+from support.brokers import Mosquitto
 
 FLEET = Path(__file__).resolve().parents[2] / "deploy" / "fleet"
 PER_PROCESS = 25
