@@ -34,6 +34,9 @@ ENDLESS = {
 STATUSES = {"fer-edge cameras": {0, 69}, ".venv/bin/fer-edge cameras": {0, 69}}
 """Commands that may end otherwise than with 0: 69 says that this machine has no camera, which is true."""
 
+OF_REAL_DATA = {".venv/bin/fer-train data --data fer2013"}
+"""Commands whose shown output is held against theirs by the slow run alone: it is of the real data set."""
+
 FRESH = {"docs/how-to/install.md", "docs/tutorial/first-events.md"}
 """Pages whose slow commands install: they start from a copy of the repository without an environment."""
 

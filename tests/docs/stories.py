@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docs.classes import ENDLESS, STATUSES
+from docs.classes import ENDLESS, OF_REAL_DATA, STATUSES
 from docs.outputs import missing
 from docs.pages import Command
 from docs.stand_ins import Sandbox
@@ -69,7 +69,8 @@ class Story:
         assert done.returncode in STATUSES.get(command.key, {0}), (
             f"{place}\nended with {done.returncode}:\n{done.stdout[-CUT:]}"
         )
-        lacking = missing(command.shown, done.stdout)
+        told = self._sandbox.real or command.key not in OF_REAL_DATA
+        lacking = missing(command.shown, done.stdout) if told else []
         assert lacking == [], f"{place}\nprinted no such lines, but:\n{done.stdout[-CUT:]}"
         if done.returncode == 0:
             self._where = Path(self._state.read_text(encoding="utf-8").strip())
