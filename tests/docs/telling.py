@@ -24,13 +24,14 @@ def is_first(page: str) -> bool:
 
 
 def to_run(page: str) -> list[Command]:
-    """The commands of a page that are run here and now."""
+    """The commands of a page that are run here and now; in the quick part each once, in the README if it is there."""
     told = [command for command in commands(page) if command.key not in classes.ELSEWHERE]
     if page not in classes.FRESH:
         told = [command for command in told if not classes.INSTALLS.search(command.key)]
     if WHOLE:
         return told
-    once = {command.key: command for command in reversed(told) if command.key not in classes.SLOW}
+    before = set() if page == "README.md" else {command.key for command in to_run("README.md")}
+    once = {command.key: command for command in reversed(told) if command.key not in classes.SLOW.keys() | before}
     return [command for command in told if once.get(command.key) is command]
 
 
