@@ -37,7 +37,7 @@ print(json.dumps({"samples_ns": [int(ms * 1e6 * (1 + i / 1000)) for i in range(j
 """
 WORKER = (sys.executable, "-c", FAKE)
 CPU_MS = {("float32", 1): 9.0, ("float32", 2): 9.5, ("int8", 1): 6.0, ("int8", 2): 6.6}
-SAVED_MS = {0.3: 0.0, 1.0: 2.0}
+SAVED_MS = {0.4: 0.0, 1.0: 2.0}
 
 
 def quiet(_: str) -> None:
@@ -100,7 +100,7 @@ def plan(path: Path, limits: Limits | None = None, **more: Any) -> Plan:
         limits or Limits(),
         Choice(runtimes=("litert",)),
         threads=(1, 2),
-        periods_s=(0.3, 1.0),
+        periods_s=(0.4, 1.0),
         min_runs=40,
         **more,
     )
@@ -121,14 +121,14 @@ def test_the_winner_and_every_reason_are_told(path: Path, daemon: FakeDaemon) ->
         "runtime": "litert",
         "precision": "int8",
         "threads": 1,
-        "pipeline.search.full_every_s": 0.3,
+        "pipeline.search.full_every_s": 0.4,
     }
     rows = named(report)
-    assert rows["int8", 1, 0.3].winner
+    assert rows["int8", 1, 0.4].winner
     assert "covers 90 of 100 faces, 10.00 points fewer" in rows["int8", 1, 1.0].why
     assert all(row.why for row in rows.values())
     shown = run.text(report)
-    assert "winner: tflite/int8 with litert on 1 thread, whole picture every 0.3 s takes 6." in shown
+    assert "winner: tflite/int8 with litert on 1 thread, whole picture every 0.4 s takes 6." in shown
     assert 'set: runtime = "litert", precision = "int8", threads = 1' in shown
     assert all(f"{name}" in shown for name in ("float32 with litert on 2 threads", "float32 with litert on 1 thread"))
 
@@ -142,7 +142,7 @@ def test_a_longer_period_wins_when_it_loses_no_more_faces_than_allowed(path: Pat
 def test_a_clip_without_faces_changes_no_period(path: Path, daemon: FakeDaemon) -> None:
     daemon.faces = 0
     report = tuned(plan(path))
-    assert report.extra["winner"]["values"]["pipeline.search.full_every_s"] == 0.3
+    assert report.extra["winner"]["values"]["pipeline.search.full_every_s"] == 0.4
     assert any("shows no face" in note for note in report.notes)
 
 
@@ -177,7 +177,7 @@ def test_when_nothing_fits_the_nearest_are_told(path: Path, daemon: FakeDaemon, 
 def test_bad_candidates_leave_early(path: Path, daemon: FakeDaemon) -> None:
     tuned(plan(path))
     often = [each for each in daemon.runs[1:] if daemon.runs.count(each) > 1]
-    assert ("int8", 1, 0.3) in often
+    assert ("int8", 1, 0.4) in often
     assert daemon.runs.count(("int8", 1, 1.0)) == 1
 
 
@@ -185,7 +185,7 @@ def test_an_artifact_on_which_the_daemon_dies_is_a_reason(path: Path, daemon: Fa
     daemon.fail = "float32"
     report = tuned(plan(path))
     assert run.exit_code(report) == ExitCode.OK
-    assert named(report)["float32", 1, 0.3].why == "failed: was ended by SIGILL"
+    assert named(report)["float32", 1, 0.4].why == "failed: was ended by SIGILL"
 
 
 def test_a_runtime_that_crashes_is_a_reason(path: Path) -> None:

@@ -66,9 +66,9 @@ def _add_work(tune: argparse.ArgumentParser) -> None:
     tune.add_argument(
         "--periods",
         type=periods,
-        default=(0.2, 0.3, 0.5, 1.0),
+        default=(0.2, 0.4, 0.6, 1.0),
         metavar="S,S",
-        help="between searches of the whole picture (default 0.2,0.3,0.5,1); the configured one is always tried",
+        help="between searches of the whole picture (default 0.2,0.4,0.6,1); the configured one is always tried",
     )
     tune.add_argument("--data", metavar="D", help="labelled pictures to measure drops on (default: the manifest's)")
     tune.add_argument("--split", default="test", metavar="NAME", help="of --data, or none (default test)")

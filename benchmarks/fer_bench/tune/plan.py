@@ -12,8 +12,8 @@ from fer_bench.variants import Choice
 Say = Callable[[str], None]
 Room = Literal["latency", "pipeline"]
 
-PERIODS_S = (0.2, 0.3, 0.5, 1.0)
-"""Seconds between two searches of the whole picture; 0.3 is the daemon's own."""
+PERIODS_S = (0.2, 0.4, 0.6, 1.0)
+"""Seconds between two searches of the whole picture; 0.4 is the daemon's own."""
 MAX_FRAMES = 450
 """Of the clip, in each run of the daemon: 30 s of the demo, 15 s of most clips."""
 
