@@ -48,7 +48,7 @@ class Classifier:
         A copy, uint8 (S, S) or (S, S, 3): it stays what it is when the next frame is read into the picture's memory.
         """
         pixels = self.preprocess.pixels(image, box, detector)
-        return pixels.copy() if np.shares_memory(pixels, image) else pixels
+        return pixels.copy() if np.may_share_memory(pixels, image) else pixels
 
     def expressions(self, crops: Sequence[Image]) -> list[Expression]:
         """One expression per crop. Raises InferenceFailed when the outputs are not a number for each label."""

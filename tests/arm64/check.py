@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from fer_edge.cameras.demo import DemoCamera
 from fer_edge.clock import SystemClock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from arm64.root import BOARDS, RELEASES, STATE, Board, Missing, Ran, Root, waited
+from arm64.root import BOARDS, RELEASES, STATE, Board, Missing, Ran, Root, listed, waited
 
 HOME = Path(__file__).parents[2]
 SHIPPED = HOME / "edge" / "fer_edge" / "bundles"
@@ -249,15 +249,6 @@ def _say(line: str) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    def listed(known: Sequence[str]) -> Callable[[str], list[str]]:
-        def parsed(text: str) -> list[str]:
-            chosen = text.split(",")
-            if unknown := set(chosen) - set(known):
-                raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
-            return chosen
-
-        return parsed
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--release", type=listed(list(RELEASES)), default=["bookworm"])
     parser.add_argument("--boards", type=listed(list(BOARDS)), default=list(BOARDS))

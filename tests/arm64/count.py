@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from arm64.counted import HERE, HOME, Counted, Counter, NotCounted, found_place, require
 from arm64.counts import FrameCount, NetCount, frames_table, millions, nets_table, per_frame, per_inference, whole
 from arm64.marks import NET
-from arm64.root import BOARDS, RELEASES, Missing
+from arm64.root import BOARDS, RELEASES, Missing, listed
 from fer_edge.bundle import Bundle
 from fer_edge.detectors.weights import find_weights
 from fer_edge.errors import FerEdgeError
@@ -173,8 +173,8 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=_model, nargs="+", default=[], metavar="FILE", help=", ".join(RUNTIMES))
     parser.add_argument("--bundle", type=Path, default=next(SHIPPED.iterdir()), help="default: the shipped one")
-    parser.add_argument("--boards", type=_listed(list(BOARDS)), default=list(BOARDS))
-    parser.add_argument("--runtimes", type=_listed(list(RUNTIMES.values())), default=list(RUNTIMES.values()))
+    parser.add_argument("--boards", type=listed(list(BOARDS)), default=list(BOARDS))
+    parser.add_argument("--runtimes", type=listed(list(RUNTIMES.values())), default=list(RUNTIMES.values()))
     parser.add_argument("--only", choices=("nets", "frames"), help="default: both; frames in the first runtime alone")
     parser.add_argument("--clip", type=_file, help="frames to look at (default: the built-in demo)")
     parser.add_argument("--frames", type=_positive, default=FRAMES, help=f"at most so many (default: {FRAMES})")
@@ -202,16 +202,6 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: not a number from 1")
     return int(text)
-
-
-def _listed(known: Sequence[str]) -> Callable[[str], list[str]]:
-    def parsed(text: str) -> list[str]:
-        chosen = text.split(",")
-        if unknown := set(chosen) - set(known):
-            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
-        return chosen
-
-    return parsed
 
 
 if __name__ == "__main__":

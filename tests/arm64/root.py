@@ -7,6 +7,7 @@ dies, and with a Pi 5's on an emulated Pi 4 OpenVINO meets instructions that are
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import signal
@@ -37,6 +38,18 @@ Say = Callable[[str], None]
 
 class Missing(Exception):  # noqa: N818 - a state of this machine
     """Something on this machine that emulation needs; the message says what to do."""
+
+
+def listed(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """For argparse: some of the known words, with commas between them."""
+
+    def parsed(text: str) -> list[str]:
+        chosen = text.split(",")
+        if unknown := set(chosen) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
+        return chosen
+
+    return parsed
 
 
 @dataclass(frozen=True)

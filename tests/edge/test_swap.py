@@ -100,6 +100,7 @@ def test_it_takes_over_after_the_trial_and_tells(bench: Bench) -> None:
     assert bench.charge == new
     assert [(event["type"], event["model_sha256"]) for event in bench.told] == [("model_changed", new)]
     assert bench.subject.pipeline.classifier is bench.opened[-1]
+    assert len(bench.subject.pipeline.turns) == 0  # what the old model saw says nothing of the new one
     assert bench.health.status().reasons == {}
 
 

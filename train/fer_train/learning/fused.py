@@ -1,4 +1,4 @@
-"""Batch normalisation by PyTorch's own kernel: Keras makes it of ten operations there, each a pass over the tensor."""
+"""Batch normalisation by PyTorch's own kernel: Keras makes it of many operations there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fer_train.learning.network import every_layer
 
 
 def fuse(model: keras.Model) -> None:
-    """Let the batch normalisations of a network that trains under PyTorch be computed in one pass each.
+    """Let the batch normalisations of a network that trains under PyTorch be computed by one kernel each.
 
     What they compute stays the same to rounding, but for the running variance, which PyTorch estimates without bias
     (n / (n - 1)). Nothing changes under another backend, nor in what is saved.
