@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -12,14 +13,16 @@ import cv2
 import pytest
 
 from fer_bench.cli import main
+from fer_bench.commands import tune as tune_command
 from fer_bench.processes.children import ChildFailed, Json
 from fer_bench.results.report import Report
 from fer_bench.tune import run
 from fer_bench.tune.candidates import Candidate
 from fer_bench.tune.choosing import choose
 from fer_bench.tune.frames import Daemon
-from fer_bench.tune.plan import Limits, Plan, TuneRow
+from fer_bench.tune.plan import PERIODS_S, Limits, Plan, TuneRow
 from fer_bench.variants import Choice, Variant
+from fer_edge.detectors.schedule import SearchOptions
 from fer_edge.errors import ConfigError, ExitCode, InputError, UsageError
 from fer_edge.labels import FER2013
 from fer_edge.types import Box
@@ -285,3 +288,11 @@ def test_a_real_tuning_ends_with_a_file_that_the_daemon_takes(
     assert document["change"]["written"] is True
     assert {row["room"] for row in document["rows"]} == {"latency", "pipeline"}
     assert fer_edge("config", "check", target).returncode == 0
+
+
+def test_the_periods_of_the_command_are_those_of_the_plan() -> None:
+    parser = argparse.ArgumentParser()
+    tune_command.add(parser.add_subparsers())
+    chosen = parser.parse_args(["tune", "default", "--p95-ms", "20"])
+    assert tuple(chosen.periods) == PERIODS_S
+    assert SearchOptions().full_every_s in PERIODS_S

@@ -57,6 +57,14 @@ def test_a_frame_without_faces_has_no_expressions(ready: Classifier) -> None:
     assert ready.classify(shape_bgr("happy"), []) == []
 
 
+def test_a_crop_stays_what_it_is_when_the_next_frame_comes_into_the_same_memory(ready: Classifier) -> None:
+    picture = shape("happy", seed=3)
+    crop = ready.crop(picture, Box(0, 0, 48, 48))
+    kept = crop.copy()
+    picture[:] = 0
+    assert (crop == kept).all()
+
+
 def test_faces_at_once_give_the_same_as_one_by_one(ready: Classifier) -> None:
     faces = [shape(label, seed=9) for label in FER2013]
     together = ready.probabilities(faces)

@@ -204,3 +204,13 @@ def test_an_unknown_variant_is_answered_with_both() -> None:
 def test_an_input_that_does_not_fit_is_a_usage_error(name: str, side: int, reason: str) -> None:
     with pytest.raises(UsageError, match=rf"architecture {name} for input \({side}, {side}, 3\): .*{reason}"):
         zoo.build(name, (side, side, 3), 7, {})
+
+
+def test_fernet_has_as_many_blocks_of_a_width_as_it_is_told() -> None:
+    from fer_train.zoo.fernet import fernet  # noqa: PLC0415 - Keras
+
+    one, more = (fernet((16, 16, 1), 7, (8,), (8, 16), blocks) for blocks in ((), (2, 3)))
+    plain = {8: 2 * (9 * 8 * 8 + 4 * 8), 16: 2 * (9 * 16 * 16 + 4 * 16)}
+    assert more.count_params() - one.count_params() == plain[8] + 2 * plain[16]
+    with pytest.raises(ValueError, match="3 numbers of blocks for 2 widths"):
+        fernet((16, 16, 1), 7, (8,), (8, 16), (1, 1, 1))
