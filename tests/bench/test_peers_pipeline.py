@@ -32,6 +32,11 @@ WRITES = (
     "    faces = [{'box': [20, 30, 40, 40], 'probabilities': {'happy': 1.0}}] if i > 4 else []\n"
     "    print(json.dumps({'frame': i, 'faces': faces}), flush=True)\n"
 )
+IN_PIECES = WRITES.replace(
+    "}), flush=True)\n",
+    "}), end='', flush=True)\n    time.sleep(0.02)\n    print(flush=True)\n    time.sleep(0.02)\n",
+).replace("import io", "import time, io")
+"""The end of each line comes alone, as where Python keeps nothing back."""
 IN_ONE_GO = "sys.stdout.write(kept.getvalue())\n"
 
 
@@ -85,6 +90,13 @@ def test_a_peer_fills_a_row_of_the_pipeline(clip: Path, tmp_path: Path, way: Any
     assert 0.0 < row.first_face_s < 60.0
     assert 5e6 < (row.peak_rss_bytes or 0) < 300e6
     assert answer["cpu_s"] > 0.0
+
+
+def test_the_first_face_of_a_command_is_seen_in_a_line_that_comes_in_pieces(clip: Path, tmp_path: Path) -> None:
+    assert IN_PIECES.count("flush=True") == 2
+    answer = measured(clip, by_command(tmp_path, IN_PIECES))
+    assert 0.0 < answer["first_face_s"] < 60.0
+    assert answer["frames"] == FRAMES
 
 
 @pytest.mark.parametrize("way", [by_snippet, by_command])

@@ -96,6 +96,7 @@ def _watch(peer: Peer, argv: list[str], complaints: IO[bytes], timeout_s: float)
 
 
 def _note(seen: Watched, part: bytes, now_s: float, pid: int) -> None:
+    line_begins = seen.text.rfind(b"\n") + 1  # a line may come in pieces, its end alone as the last of them
     seen.text += part
     if len(seen.text) > MAX_OUTPUT_BYTES:
         raise ChildFailed(f"wrote more than {MAX_OUTPUT_BYTES >> 20} MiB")
@@ -105,7 +106,7 @@ def _note(seen: Watched, part: bytes, now_s: float, pid: int) -> None:
     seen.last = (_cpu_s(pid) or seen.last[0], now_s)
     seen.first = seen.first or seen.last
     seen.peak_rss_bytes = _peak_rss_bytes(pid) or seen.peak_rss_bytes
-    if seen.first_face_s is None and b'"box"' in part:
+    if seen.first_face_s is None and b'"box"' in seen.text[line_begins:]:
         seen.first_face_s = now_s
 
 
