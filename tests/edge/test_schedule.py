@@ -58,15 +58,15 @@ def test_boxes_are_in_the_pixels_of_the_frame() -> None:
     assert found.faces[0].box.iou(face) > 0.9
 
 
-def test_known_faces_are_looked_at_every_tenth_of_a_second_and_else_nothing_is() -> None:
+def test_known_faces_are_looked_at_every_fourth_frame_of_thirty_and_else_nothing_is() -> None:
     picture = paint(background(), FACE)
-    assert modes(settled(PaintedDetector(), picture), picture, [FACE], 6) == ["none", "none", "around"] * 2
+    assert modes(settled(PaintedDetector(), picture), picture, [FACE], 8) == [*["none"] * 3, "around"] * 2
 
 
 def test_a_look_around_is_cheaper_than_a_full_search() -> None:
     detector, picture = PaintedDetector(), paint(background(), FACE)
     search = settled(detector, picture)
-    assert modes(search, picture, [FACE], 3)[-1] == "around"
+    assert modes(search, picture, [FACE], 4)[-1] == "around"
     assert detector.searched == [(96, 96)]
 
 
@@ -124,7 +124,7 @@ def test_after_a_cut_every_look_is_a_full_search_for_a_while() -> None:
     picture = paint(background(seed=1), FACE)
     search.step(picture, [], SETTLED_S + FRAME_S)
     found = [search.step(picture, [FACE], SETTLED_S + (i + 2) * FRAME_S).mode for i in range(12)]
-    assert found == ["none", "none", "full"] * 2 + ["none", "none", "around"] * 2
+    assert found == ["none", "none", "full"] * 2 + ["none", "none", "none", "around", "none", "none"]
 
 
 def test_a_known_face_that_left_its_window_is_found_in_the_same_frame() -> None:
@@ -140,7 +140,7 @@ def test_a_face_that_is_gone_does_not_make_every_look_a_full_search() -> None:
     search = settled(PaintedDetector(), paint(background(), FACE), retry_every_s=0.5, full_every_s=1.0)
     found = modes(search, background(), [FACE], 27)
     assert found.count("full") == 1
-    assert found.count("around") > 5
+    assert found.count("around") >= 5
 
 
 def test_a_known_face_that_is_too_small_for_a_full_search_is_looked_at_closely() -> None:
@@ -179,7 +179,7 @@ def test_many_known_faces_are_searched_in_full_instead_of_one_by_one() -> None:
     faces = [Box(20 + 80 * i, 100, 40, 48) for i in range(7)]
     picture = paint(background(), *faces)
     search = settled(PaintedDetector(), picture, max_closeups=6)
-    assert modes(search, picture, faces, 3) == ["none", "none", "full"]
+    assert modes(search, picture, faces, 4) == ["none", "none", "none", "full"]
 
 
 def test_a_face_is_not_told_twice_when_both_searches_find_it() -> None:
@@ -220,7 +220,7 @@ def test_a_picture_on_its_own_does_not_touch_the_schedule() -> None:
     picture = paint(background(), FACE)
     search = settled(PaintedDetector(), picture)
     search.still(background(seed=3), 640)
-    assert modes(search, picture, [FACE], 3) == ["none", "none", "around"]
+    assert modes(search, picture, [FACE], 4) == ["none", "none", "none", "around"]
 
 
 def test_a_face_that_does_not_fit_into_its_close_up_is_refused() -> None:

@@ -26,6 +26,9 @@ FINE_SCALE = 0.5
 EARLY_S = 0.005
 """What falls due within this time is due now: frames do not come on the millisecond."""
 
+FIRST_EVERY_S = 0.1
+"""Between looks at the start and after a cut: how fast a face moves is known from the second look on."""
+
 
 class SearchOptions(StrictModel):
     """How often to look, and how closely. Times are of the source's clock, so a slow source is not searched less.
@@ -34,7 +37,7 @@ class SearchOptions(StrictModel):
     full_every_s: between full searches while faces are known and something changes outside them.
     empty_every_s: the same while no face is known. still_every_s: between full searches while nothing changes.
     around_every_s: between looks at the known faces; 0 is every frame.
-    settle_s: time after the start and after a cut in which every look is a full search.
+    settle_s: time after the start and after a cut in which every look is a full search, at least ten times a second.
     retry_every_s: at least between full searches for known faces that are not where they should be.
     closer_below: a new face with a lower score is looked at closely at once.
     least_score: what a new face must have after that; known faces may have less.
@@ -46,7 +49,7 @@ class SearchOptions(StrictModel):
     full_every_s: Seconds = 0.4
     empty_every_s: Seconds = 0.2
     still_every_s: Seconds = 1.0
-    around_every_s: Seconds = 0.1
+    around_every_s: Seconds = 0.13
     settle_s: Seconds = 0.3
     retry_every_s: Seconds = 0.4
     closer_below: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
@@ -125,7 +128,7 @@ class Search:
             return "full"
         every_s = self.rarer * (options.full_every_s if known else options.empty_every_s)
         if now_s - self._began_s < options.settle_s:
-            fresh = self._due(self._full_s, min(every_s, options.around_every_s), now_s)
+            fresh = self._due(self._full_s, min(every_s, options.around_every_s, FIRST_EVERY_S), now_s)
         else:
             fresh = self._due(self._full_s, self.rarer * options.still_every_s, now_s)
             fresh = fresh or (self._due(self._full_s, every_s, now_s) and self._changed(known))
