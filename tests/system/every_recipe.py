@@ -67,6 +67,7 @@ TRIALS = {
     "cmu-resnet18": Trial(2, 14000, (*OTHER_DATA, *SMALL, "model.weights=none")),
     "cmu-cnn5": Trial(4, 5600, OTHER_DATA),
     "fernet-s": Trial(4, 3500, ("fit.batch=32", "fit.learning_rate=0.02")),
+    "fernet-xs": Trial(4, 3500, ("fit.batch=32",)),
     "buffalo-googlenet": Trial(5, 14000, (*SMALL, "fit.learning_rate=1e-3")),
     "buffalo-unet": Trial(4, 7000, (*OFTEN, "fit.learning_rate=3e-4")),
     "buffalo-newnet": Trial(4, 7000, (*OFTEN, *GRAFTED, "fit.optimizer=adam", "fit.learning_rate=3e-4")),
