@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_edge.bundle import Bundle
+from fer_edge.bundle import DEFAULT, Bundle
 from fer_edge.cameras.demo import DemoCamera
 from fer_edge.clock import SystemClock
 
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from arm64.root import BOARDS, RELEASES, STATE, Board, Missing, Ran, Root, listed, waited
 
 HOME = Path(__file__).parents[2]
-SHIPPED = HOME / "edge" / "fer_edge" / "bundles"
+SHIPPED = HOME / "edge" / "fer_edge" / "bundles" / DEFAULT
 EXTRAS = {"litert": "", "onnxruntime": "onnx", "openvino": "openvino"}
 FORMATS = {"litert": "tflite", "onnxruntime": "onnx", "openvino": "openvino"}
 VENV = "/opt/fer-edge"
@@ -258,7 +258,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="YuNet's, for `run` (default: none, which is Haar)")
     parser.add_argument("--work", type=Path, default=HOME / "build" / "arm64")
     found = parser.parse_args()
-    found.bundle = found.bundle or next(SHIPPED.iterdir())
+    found.bundle = found.bundle or SHIPPED
     return found
 
 

@@ -23,11 +23,11 @@ from arm64.counted import HERE, HOME, Counted, Counter, NotCounted, found_place,
 from arm64.counts import FrameCount, NetCount, frames_table, millions, nets_table, per_frame, per_inference, whole
 from arm64.marks import NET
 from arm64.root import BOARDS, RELEASES, Missing, listed
-from fer_edge.bundle import Bundle
+from fer_edge.bundle import DEFAULT, Bundle
 from fer_edge.detectors.weights import find_weights
 from fer_edge.errors import FerEdgeError
 
-SHIPPED = HOME / "edge" / "fer_edge" / "bundles"
+SHIPPED = HOME / "edge" / "fer_edge" / "bundles" / DEFAULT
 RUNTIMES = {".tflite": "litert", ".onnx": "onnxruntime", ".xml": "openvino"}
 """Which runtime takes a file, by its suffix."""
 FRAMES = 60
@@ -172,7 +172,7 @@ def _say(line: str) -> None:
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=_model, nargs="+", default=[], metavar="FILE", help=", ".join(RUNTIMES))
-    parser.add_argument("--bundle", type=Path, default=next(SHIPPED.iterdir()), help="default: the shipped one")
+    parser.add_argument("--bundle", type=Path, default=SHIPPED, help="default: the shipped one")
     parser.add_argument("--boards", type=listed(list(BOARDS)), default=list(BOARDS))
     parser.add_argument("--runtimes", type=listed(list(RUNTIMES.values())), default=list(RUNTIMES.values()))
     parser.add_argument("--only", choices=("nets", "frames"), help="default: both; frames in the first runtime alone")
