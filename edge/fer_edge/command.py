@@ -14,6 +14,9 @@ STDOUT = "-"
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
+NO_THREAD = "can't start new thread"
+"""What CPython says where there is no memory for a thread's stack."""
+
 
 def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted") -> int:
     """Do a command's work and return its exit status; an error of ours, or Ctrl-C, becomes a line on standard error."""
@@ -22,7 +25,9 @@ def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted"
     except FerEdgeError as error:
         tell(name, str(error))
         return int(error.exit_code)
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != NO_THREAD:
+            raise
         tell(name, OutOfMemory.sentence)
         return int(OutOfMemory.exit_code)
     except KeyboardInterrupt:

@@ -19,6 +19,23 @@ def test_an_error_of_ours_is_one_line_and_its_exit_status(capsys: pytest.Capture
     assert capsys.readouterr().err == "fer-x: the bundle is torn\n"
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_want_of_memory_asks_for_another_try(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        raise error
+
+    assert guarded("fer-x", work) == 75
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_fault_in_the_code_keeps_its_traceback() -> None:
+    def work() -> int:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        guarded("fer-x", work)
+
+
 def test_an_interrupt_is_told_in_the_commands_own_words(capsys: pytest.CaptureFixture[str]) -> None:
     def work() -> int:
         raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -66,3 +67,13 @@ def test_the_daemon_runs_on() -> None:
     assert subject.run() == 0
     assert sink.kinds().count("expression") == 40
     assert sink.events[-2]["lost_events"] == MOST_FAILURES
+
+
+def test_sinks_are_closed_where_no_memory_is_left_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    sinks = [Kept(), Kept()]
+    Outputs(sinks, Health()).close()
+    assert [sink.closed for sink in sinks] == [1, 1]

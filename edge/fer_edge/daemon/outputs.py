@@ -53,9 +53,17 @@ class Outputs:
 
     def close(self) -> None:
         """All of them at once, for each may take its time, and whatever one says."""
-        closing = [threading.Thread(target=self._shut, args=(sink,), daemon=True) for sink in self._sinks]
-        for thread in closing:
-            thread.start()
+        closing, alone = [], []
+        for sink in self._sinks:
+            thread = threading.Thread(target=self._shut, args=(sink,), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no memory is left for a thread
+                alone.append(sink)
+            else:
+                closing.append(thread)
+        for sink in alone:
+            self._shut(sink)
         for thread in closing:
             thread.join(CLOSE_S)
 
