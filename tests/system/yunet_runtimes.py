@@ -25,6 +25,7 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from fer_edge.detectors.yunet import decode, suppress
+from fer_edge.types import Box
 
 SIZES = ((224, 352), (96, 96), (96, 288))
 """Height and width of a full search and of one and three close-ups, pixels."""
@@ -164,15 +165,12 @@ def faces(net: Net, blob: Any, least: float) -> Any:
 def compared(wanted: list[Any], given: list[Any]) -> tuple[float, int]:
     """The share of the wanted faces that are among the given ones, and how many more are given."""
     pairs = [(face, others) for some, others in zip(wanted, given, strict=True) for face in some]
-    met = sum(any(_iou(face, other) >= SAME_IOU for other in others) for face, others in pairs)
+    met = sum(any(_box(face).iou(_box(other)) >= SAME_IOU for other in others) for face, others in pairs)
     return met / max(1, len(pairs)), sum(map(len, given)) - met
 
 
-def _iou(a: Any, b: Any) -> float:
-    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(0.0, across) * max(0.0, down)
-    return float(shared / (a[2] * a[3] + b[2] * b[3] - shared))
+def _box(row: Any) -> Box:
+    return Box(*row[:4].tolist())
 
 
 if __name__ == "__main__":
