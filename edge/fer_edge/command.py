@@ -7,15 +7,12 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fer_edge.errors import FerEdgeError, OutOfMemory, OutputError
+from fer_edge.errors import FerEdgeError, OutOfMemory, OutputError, is_want_of_memory
 
 STDOUT = "-"
 """The path that stands for standard output."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
-
-NO_THREAD = "can't start new thread"
-"""What CPython says where there is no memory for a thread's stack."""
 
 
 def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted") -> int:
@@ -25,8 +22,8 @@ def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted"
     except FerEdgeError as error:
         tell(name, str(error))
         return int(error.exit_code)
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and str(error) != NO_THREAD:
+    except Exception as error:
+        if not is_want_of_memory(error):
             raise
         tell(name, OutOfMemory.sentence)
         return int(OutOfMemory.exit_code)

@@ -79,6 +79,21 @@ class OutOfMemory(FerEdgeError):  # noqa: N818 - a state of the process
     sentence = "out of memory"
 
 
+NO_THREAD = "can't start new thread"
+"""What CPython says where there is no memory for a thread's stack."""
+OPENCV_NO_MEMORY = -4
+"""`cv2.Error.StsNoMem`, without cv2."""
+
+
+def is_want_of_memory(error: BaseException) -> bool:
+    """Python, its threads and OpenCV each say it in their own way."""
+    if isinstance(error, RuntimeError):
+        return str(error) == NO_THREAD
+    return isinstance(error, MemoryError) or (
+        type(error).__module__ == "cv2" and getattr(error, "code", None) == OPENCV_NO_MEMORY
+    )
+
+
 class InferenceFailed(FerEdgeError):  # noqa: N818 - says what happened to the frame
     """The model gave no expression for a frame: its outputs are no numbers, or not the ones there should be."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
+import cv2
+import numpy as np
 import pytest
 
 from fer_edge.command import guarded
@@ -41,9 +44,30 @@ def test_the_daemon_says_so_and_asks_for_another_try(allocator: str) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_every_command_ends_so(capsys: pytest.CaptureFixture[str]) -> None:
-    def grow() -> int:
-        raise MemoryError
+def _too_large() -> object:
+    return cv2.resize(np.zeros((8, 8), np.uint8), (2**20, 2**20))  # a tebibyte
 
-    assert guarded("fer-convert", grow) == ExitCode.TRY_AGAIN
+
+def _no_thread() -> object:
+    raise RuntimeError("can't start new thread")  # CPython's words
+
+
+@pytest.mark.parametrize("grow", [lambda: np.zeros(2**60, np.uint8), _too_large, _no_thread])
+def test_every_command_ends_so(grow: Callable[[], object], capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        grow()
+        return 0
+
+    assert guarded("fer-convert", work) == ExitCode.TRY_AGAIN
     assert capsys.readouterr().err == "fer-convert: out of memory\n"
+
+
+def test_another_error_stays_what_it_is() -> None:
+    with pytest.raises(cv2.error, match="resize"):
+        guarded("fer-convert", lambda: len(cv2.resize(np.zeros((0, 0), np.uint8), (8, 8))))
+    with pytest.raises(RuntimeError, match="something else"):
+        guarded("fer-convert", _something_else)
+
+
+def _something_else() -> int:
+    raise RuntimeError("something else")

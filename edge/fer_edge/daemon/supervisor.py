@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
-import cv2
-
 from fer_edge.cameras import Camera
 from fer_edge.clock import Clock
 from fer_edge.daemon.capturing import Capturing, Change, Judge, Wedged
 from fer_edge.daemon.outputs import Outputs
 from fer_edge.daemon.slot import Slot
 from fer_edge.daemon.statistics import Statistics
-from fer_edge.errors import BundleRefused, CameraLost, ExitCode, FerEdgeError, InferenceFailed, OutOfMemory
+from fer_edge.errors import (
+    BundleRefused,
+    CameraLost,
+    ExitCode,
+    FerEdgeError,
+    InferenceFailed,
+    OutOfMemory,
+    is_want_of_memory,
+)
 from fer_edge.events import Event, plain
 from fer_edge.health import Health, Status
 from fer_edge.types import Frame, Observation
@@ -276,10 +282,7 @@ class Daemon:
 
 
 def _worded(error: BaseException) -> BaseException:
-    """Python and OpenCV each have their own error for want of memory."""
-    if isinstance(error, MemoryError) or (isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem):
-        return OutOfMemory(OutOfMemory.sentence)
-    return error
+    return OutOfMemory(OutOfMemory.sentence) if is_want_of_memory(error) else error
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
