@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from fer_edge.errors import ConfigError, InputError
 from fer_edge.preprocess import Preprocess, PreprocessSpec
 from fer_train.data import Dataset
-from fer_train.recipe import Distill, Recipe
+from fer_train.recipe import Augmentation, Distill, Recipe
 from support.tiny_training import history, silent
 
 pytestmark = pytest.mark.usefixtures("keras_ready")
@@ -21,8 +22,8 @@ RGB = PreprocessSpec(color="rgb", size=32, mean=(0.485, 0.456, 0.406), std=(0.22
 BGR = PreprocessSpec(color="bgr", size=32, mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0), layout="NCHW")
 
 
-def with_teachers(recipe: Recipe, *teachers: Path, alpha: float = 0.5) -> Recipe:
-    distill = Distill(teachers=tuple(str(path) for path in teachers), alpha=alpha, temperature=2.0)
+def with_teachers(recipe: Recipe, *teachers: Path, alpha: float = 0.5, views: int = 0) -> Recipe:
+    distill = Distill(teachers=tuple(str(path) for path in teachers), alpha=alpha, temperature=2.0, views=views)
     return recipe.model_copy(update={"distill": distill})
 
 
@@ -128,6 +129,97 @@ def test_a_student_comes_to_say_what_its_teacher_says_and_goes_on_after_a_kill(
         fit.run(wanted, *drawings, tmp_path / "killed", say=killed)
     fit.run(wanted, *drawings, tmp_path / "killed", resume=True, say=silent)
     assert history(tmp_path / "killed") == history(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("flip", [0.0, 0.5])
+def test_a_teacher_heard_once_says_the_mean_of_what_it_says_of_the_views(
+    flip: float, recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path
+) -> None:
+    still = Augmentation(flip=flip, erase=1.0, blur=1.0, lowres=1.0)  # every view is the picture, whole and sharp
+    wanted = with_teachers(recipe.model_copy(update={"augmentation": still}), trained_run, views=3)
+    lines: list[str] = []
+    found = heard(wanted, drawings[0], tmp_path / "teachers.npy", lines.append)
+    pictures = drawings[0].images
+    views = [pictures, pictures[:, :, ::-1]] if flip else [pictures]
+    expected = sum(_softened(trained_run, view) for view in views) / len(views)
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert lines[0] == f"the teachers look at {len(pictures)} pictures, at each {3 * len(views)} times"
+
+
+def test_the_views_differ_and_are_the_same_in_another_run(
+    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path
+) -> None:
+    one, more, again = (
+        heard(with_teachers(recipe, trained_run, views=views), drawings[0], tmp_path / name)
+        for views, name in ((1, "one.npy"), (4, "more.npy"), (4, "again.npy"))
+    )
+    assert np.abs(one - more).max() > 1e-3
+    assert np.array_equal(more, again)
+    assert more.sum(axis=-1) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_teachers_are_not_asked_again_when_a_run_goes_on(
+    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path
+) -> None:
+    from fer_train import fit  # noqa: PLC0415 - Keras
+
+    teacher = Path(shutil.copytree(trained_run, tmp_path / "teacher"))
+    wanted = with_teachers(recipe, teacher, alpha=1.0, views=2)
+    fit.run(wanted, *drawings, tmp_path / "whole", say=silent)
+
+    def killed(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit.run(wanted, *drawings, tmp_path / "killed", say=killed)
+    shutil.rmtree(teacher)
+    fit.run(wanted, *drawings, tmp_path / "killed", resume=True, say=silent)
+    assert history(tmp_path / "killed") == history(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY damaged", "of other pictures"])
+def test_damaged_words_of_teachers_are_heard_anew(
+    damage: bytes | str, recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path
+) -> None:
+    wanted, path = with_teachers(recipe, trained_run, views=1), tmp_path / "teachers.npy"
+    found = heard(wanted, drawings[0], path)
+    if isinstance(damage, bytes):
+        path.write_bytes(damage)
+    else:
+        np.save(path, np.zeros((3, 7), np.float32))
+    assert np.array_equal(heard(wanted, drawings[0], path), found)
+    assert np.array_equal(np.load(path), found)
+
+
+def test_a_student_comes_to_say_what_was_said_once(
+    recipe: Recipe, drawings: Drawings, trained_run: Path, tmp_path: Path
+) -> None:
+    from fer_train import fit  # noqa: PLC0415 - Keras
+
+    wanted = with_teachers(recipe, _sure_of_itself(trained_run, tmp_path / "teacher"), alpha=1.0, views=2)
+    mixed = wanted.model_copy(update={"augmentation": wanted.augmentation.model_copy(update={"mixup": 0.2})})
+    fit.run(mixed, *drawings, tmp_path / "whole", say=silent)
+    losses = [float(row["loss"]) for row in history(tmp_path / "whole")]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def heard(recipe: Recipe, data: Dataset, path: Path, say: Callable[[str], None] = silent) -> np.ndarray:
+    from fer_train.learning.distill import said_once  # noqa: PLC0415 - Keras
+
+    found = said_once(recipe, data, path, say)
+    assert found is not None
+    return found
+
+
+def _softened(run: Path, pictures: np.ndarray) -> np.ndarray:
+    import keras  # noqa: PLC0415 - takes seconds to import
+
+    from fer_train.evaluate import open_trained  # noqa: PLC0415 - Keras
+
+    trained = open_trained(run)
+    logits = trained.model(Preprocess(trained.recipe.preprocess).tensor(np.ascontiguousarray(pictures)))
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.softmax(logits / 2.0)))
 
 
 def _sure_of_itself(run: Path, to: Path) -> Path:

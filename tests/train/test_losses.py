@@ -90,6 +90,15 @@ def test_a_teacher_that_says_otherwise_costs_the_divergence_at_the_temperature()
     assert loss(outputs=outputs, distill=distill) == pytest.approx(expected, rel=1e-4)
 
 
+def test_teachers_heard_once_stand_behind_the_targets() -> None:
+    distill = Distill(teachers=("t",), alpha=0.7, temperature=3.0)
+    teacher = softmax(RNG.normal(0.0, 1.0, LOGITS.shape)).astype(np.float32)
+    beside = loss(outputs=np.concatenate([LOGITS, teacher], axis=-1).astype(np.float32), distill=distill)
+    once = distill.model_copy(update={"views": 4})
+    behind = loss(targets=np.concatenate([TARGETS, teacher], axis=-1).astype(np.float32), distill=once)
+    assert behind == pytest.approx(beside, rel=1e-6)
+
+
 def test_accuracy_looks_at_the_student_only() -> None:
     from fer_train.learning.losses import accuracy  # noqa: PLC0415 - Keras
 

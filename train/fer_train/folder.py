@@ -16,6 +16,7 @@ CHECKPOINT = "checkpoint.npz"
 BEST = "best.weights.h5"
 MODEL = "model.keras"
 LOGS = "logs"
+SAID = "teachers.npy"
 
 FULL = {
     errno.ENOSPC: "the disk is full",

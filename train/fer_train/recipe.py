@@ -91,12 +91,16 @@ class Augmentation(StrictModel):
 class Distill(StrictModel):
     """Learning from other models' outputs (Hinton et al. 2015): teachers are run folders, their outputs are averaged.
 
-    alpha: share of the teachers' word in the loss; temperature softens both sides.
+    alpha: share of the teachers' word in the loss; temperature softens both sides. views: 0 has the teachers look at
+    every batch as the student sees it; with a number they look at each training picture so many times before the first
+    epoch, each time changed otherwise, and the mean is what they say of it from then on. This teaches the student to
+    say the same of every view, and costs nothing in an epoch.
     """
 
     teachers: tuple[str, ...]
     alpha: Fraction = 0.7
     temperature: Positive = 3.0
+    views: Annotated[int, Field(ge=0, le=1000)] = 0
 
 
 class Fit(StrictModel):

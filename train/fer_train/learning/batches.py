@@ -29,13 +29,24 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     end of an epoch would hand those threads a few batches of the next one.
     """
 
-    def __init__(self, data: Dataset, recipe: Recipe, epoch: int, share: Share | None = None) -> None:
-        """Of `epoch`, counted from 0; `share` is this process's part of every batch."""
+    def __init__(
+        self,
+        data: Dataset,
+        recipe: Recipe,
+        epoch: int,
+        share: Share | None = None,
+        said: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Of `epoch`, counted from 0; `share` is this process's part of every batch.
+
+        said: by teachers of every picture, (N, classes).
+        """
         super().__init__(workers=WORKERS)
         self._data, self._recipe, self._epoch = data, recipe, epoch
         self._share = share or Share()
         self._preprocess = Preprocess(recipe.preprocess)
-        self._hot = one_hot(data.targets, len(recipe.labels))
+        hot = one_hot(data.targets, len(recipe.labels))
+        self._targets = hot if said is None else np.concatenate([hot, said], axis=-1)
         self._order = np.random.default_rng((recipe.fit.seed, epoch)).permutation(len(data))
 
     def __len__(self) -> int:
@@ -43,11 +54,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return steps_per_epoch(len(self._data), self._recipe.fit.batch, self._share.devices)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Augmented batch: tensor float32 (N, ...) and targets float32 (N, classes), shares of each class."""
+        """Augmented batch: tensor float32 (N, ...) and targets float32 (N, classes), shares of each class.
+
+        With teachers that were heard once (N, 2 * classes): theirs stand behind.
+        """
         rng = np.random.default_rng((self._recipe.fit.seed, self._epoch, index))
         options = self._recipe.augmentation
         pictures = augment(self._data.images[self.rows(index)], options, rng)
-        tensor, targets = self._preprocess.tensor(pictures), self._hot[self.rows(index)]
+        tensor, targets = self._preprocess.tensor(pictures), self._targets[self.rows(index)]
         tensor, targets = mix(tensor, targets, options, rng, self._recipe.preprocess.layout)
         return self._share.of(tensor), self._share.of(targets)
 

@@ -1,17 +1,27 @@
-"""Teachers beside the network that learns from them: one model, whose outputs are the student's and the teachers'."""
+"""Teachers of a network: beside it in one model, or heard once, before the first epoch."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
+from fer_edge.clock import perf_s
 from fer_edge.errors import ConfigError
-from fer_edge.preprocess import PreprocessSpec
+from fer_edge.preprocess import Preprocess, PreprocessSpec
+from fer_edge.types import Image
+from fer_train.data import Dataset
+from fer_train.folder import replace
+from fer_train.learning.augment import augment
+from fer_train.learning.batches import predicted
 from fer_train.learning.network import computing_in
-from fer_train.recipe import Recipe
+from fer_train.progress import Say, clock
+from fer_train.recipe import Distill, Recipe
 
 if TYPE_CHECKING:
     from fer_train.evaluate import Trained
@@ -19,6 +29,10 @@ if TYPE_CHECKING:
 LUMA = (0.299, 0.587, 0.114)
 """Red, green and blue in grey, ITU-R BT.601, as `fer_edge.preprocess` has it."""
 SMALLEST = 1e-7
+AT_ONCE = 4096
+"""Pictures that teachers look at between two lines of progress."""
+VIEWS = 0x7EAC
+"""Sets the draws of views apart from those of batches, whose seeds are (seed, epoch, batch)."""
 
 
 def with_teachers(student: keras.Model, recipe: Recipe) -> keras.Model:
@@ -29,9 +43,65 @@ def with_teachers(student: keras.Model, recipe: Recipe) -> keras.Model:
     patient and consistent"), turned into its own input. The student's weights are the only ones that train. Raises
     InputError for a teacher that cannot be opened, ConfigError for one that knows other labels.
     """
-    wanted = recipe.distill
-    if wanted is None:
+    if recipe.distill is None or recipe.distill.views:
         return student
+    with computing_in("float32"):
+        said = _said(student.input, recipe, recipe.distill)
+        return keras.Model(student.input, ops.concatenate([student.output, said], axis=-1), name="with_teachers")
+
+
+def said_once(recipe: Recipe, data: Dataset, path: Path, say: Say) -> NDArray[np.float32] | None:
+    """With `recipe.distill.views` what the teachers say of every training picture, else None.
+
+    Mean of their probabilities at the temperature, float32 (N, classes), over so many views of each picture: as it is,
+    then moved and lit anew as the recipe's augmentation does, but whole and sharp; where that mirrors pictures, each
+    view and its mirror image. What is in the file is taken from there, else written there. Raises InputError,
+    ConfigError and OutputError.
+    """
+    if recipe.distill is None or not recipe.distill.views:
+        return None
+    shape = len(data), len(recipe.labels)
+    kept = _read(path, shape)
+    if kept is not None:
+        return kept
+    each = recipe.distill.views * (2 if recipe.augmentation.flip else 1)
+    say(f"the teachers look at {shape[0]:,} pictures, at each {each} times")
+    taught = keras.Input(recipe.preprocess.shape[1:], dtype="float32")
+    with computing_in("float32"):
+        teachers = keras.Model(taught, _said(taught, recipe, recipe.distill), name="teachers")
+    found = np.empty(shape, dtype=np.float32)
+    preprocess, began = Preprocess(recipe.preprocess), perf_s()
+    for first in range(0, shape[0], AT_ONCE):
+        pictures = data.images[first : first + AT_ONCE]
+        views = list(_views(pictures, recipe, recipe.distill.views, first))
+        found[first : first + AT_ONCE] = sum(predicted(teachers, view, preprocess) for view in views) / len(views)
+        done = first + len(pictures)
+        say(f"  {done:,}/{shape[0]:,} pictures; {clock((perf_s() - began) * (shape[0] - done) / done)} left")
+    replace(path, lambda where: np.save(where, found))
+    return found
+
+
+def _views(pictures: Image, recipe: Recipe, count: int, first: int) -> Iterator[Image]:
+    """All views of a stretch of pictures that begins at `first`, drawn from (seed, view, first) alone."""
+    whole = recipe.augmentation.model_copy(update={"flip": 0.0, "erase": 0.0, "blur": 0.0, "lowres": 0.0})
+    for view in range(count):
+        rng = np.random.default_rng((VIEWS, recipe.fit.seed, view, first))
+        shown = augment(pictures, whole, rng) if view else pictures
+        yield shown
+        if recipe.augmentation.flip:
+            yield np.ascontiguousarray(shown[:, :, ::-1])
+
+
+def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    return found if isinstance(found, np.ndarray) and found.shape == shape and found.dtype == np.float32 else None
+
+
+def _said(tensor: Any, recipe: Recipe, wanted: Distill) -> Any:  # noqa: ANN401 - tensors of whatever backend
+    """Mean of the teachers' softened probabilities, (N, classes)."""
     from fer_train.evaluate import open_trained  # noqa: PLC0415 - it needs the files that training writes
 
     teachers = []
@@ -39,9 +109,7 @@ def with_teachers(student: keras.Model, recipe: Recipe) -> keras.Model:
         trained = open_trained(Path(path))
         _check_labels(trained, recipe)
         teachers.append(_Teacher(trained, recipe, wanted.temperature))
-    with computing_in("float32"):
-        mean = sum(teacher(student.input) for teacher in teachers) / len(teachers)
-        return keras.Model(student.input, ops.concatenate([student.output, mean], axis=-1), name="with_teachers")
+    return sum(teacher(tensor) for teacher in teachers) / len(teachers)
 
 
 class _Teacher(keras.layers.Layer):  # type: ignore[misc]

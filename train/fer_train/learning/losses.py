@@ -25,8 +25,9 @@ class TrainingLoss(keras.losses.Loss):  # type: ignore[misc]
 
     Crossentropy against the smoothed targets, with focal loss each class's term weighted by (1 - p)^gamma (Lin et al.
     2017). With teachers the outputs are (N, 2 * classes), logits and the teachers' softened probabilities, and the loss
-    is (1 - alpha) * that + alpha * T^2 * Kullback-Leibler divergence at temperature T (Hinton et al. 2015). A sample
-    weighs the sum over classes of target * class weight: a mixed picture weighs between its two classes.
+    is (1 - alpha) * that + alpha * T^2 * Kullback-Leibler divergence at temperature T (Hinton et al. 2015). Teachers
+    that were heard once stand behind the targets instead, which are (N, 2 * classes) then. A sample weighs the sum over
+    classes of target * class weight: a mixed picture weighs between its two classes.
     """
 
     def __init__(self, recipe: Recipe, class_weight: NDArray[np.float64] | None = None) -> None:
@@ -38,15 +39,15 @@ class TrainingLoss(keras.losses.Loss):  # type: ignore[misc]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:  # noqa: ANN401 - tensors of whatever backend
         """Loss of each sample, (N,)."""
-        logits = y_pred[:, : self._classes]
-        loss = self._hard(y_true, logits)
+        logits, targets = y_pred[:, : self._classes], y_true[:, : self._classes]
+        loss = self._hard(targets, logits)
         if self._distill is not None:
-            softened = y_pred[:, self._classes :]
+            softened = (y_true if self._distill.views else y_pred)[:, self._classes :]
             loss = (1.0 - self._distill.alpha) * loss + self._distill.alpha * _divergence(
                 softened, logits, self._distill
             )
         if self._weights is not None:
-            loss = loss * ops.sum(y_true * self._weights, axis=-1)
+            loss = loss * ops.sum(targets * self._weights, axis=-1)
         return loss
 
     def _hard(self, targets: Any, logits: Any) -> Any:  # noqa: ANN401 - tensors of whatever backend
@@ -62,7 +63,7 @@ def accuracy(classes: int) -> keras.metrics.Metric:
     """Share of samples whose largest output is their largest target."""
 
     def right(y_true: Any, y_pred: Any) -> Any:  # noqa: ANN401 - tensors of whatever backend
-        return ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred[:, :classes], axis=-1))
+        return ops.equal(ops.argmax(y_true[:, :classes], axis=-1), ops.argmax(y_pred[:, :classes], axis=-1))
 
     return keras.metrics.MeanMetricWrapper(right, name="accuracy")
 

@@ -15,7 +15,7 @@ from fer_edge.errors import InputError
 from fer_edge.preprocess import Preprocess
 from fer_train import history, processor
 from fer_train.data import Dataset
-from fer_train.folder import BEST, CHECKPOINT, HISTORY, LOGS, STEPS, replace
+from fer_train.folder import BEST, CHECKPOINT, HISTORY, LOGS, SAID, STEPS, replace
 from fer_train.history import COLUMNS, Row, best_epoch, stopped
 from fer_train.learning import checkpoint, distill, ema, fused, losses, optimizers
 from fer_train.learning.batches import Batches, predicted, steps_per_epoch
@@ -60,6 +60,7 @@ class Training:
         if not self._steps:
             raise InputError(f"{len(self._train)} pictures are too few for {self._devices.count} devices")
         keras.utils.set_random_seed(self._fit.seed)
+        self._said = distill.said_once(recipe, self._train, out / SAID, say=self._say)
         with self._devices.scope():
             self._student = self._network()
             self._trainee = distill.with_teachers(self._student, recipe)
@@ -157,7 +158,7 @@ class Training:
 
     def _fitted(self, epoch: int, steps: Steps | None) -> tuple[float, float]:
         """Train one epoch; its mean loss and accuracy."""
-        batches = Batches(self._train, self._recipe, epoch, self._devices.share)
+        batches = Batches(self._train, self._recipe, epoch, self._devices.share, self._said)
         moving = _Moving(self._student)
         watchers: list[Any] = [Pace(epoch, self._fit.epochs, self._steps, self._say)]
         if steps:
