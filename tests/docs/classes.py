@@ -147,8 +147,8 @@ SLOW = {
     ".venv/bin/fer-edge run --source demo --max-frames 400 --set privacy.mode=aggregate --set privacy.window_s=10": "",
     # docs/how-to/train.md
     ".venv/bin/fer-train run buffalo-cnn --data fer2013 --out runs/buffalo-cnn": "--limit 3500 --epochs 2",
-    ".venv/bin/fer-train run buffalo-cnn --data fer2013 --out runs/taught --set 'distill.teachers=[\"runs/buffalo-cnn\"]' "
-    "--set distill.views=4": "--limit 3500 --epochs 1",
+    ".venv/bin/fer-train run buffalo-cnn --data fer2013 --out runs/taught "
+    "--set 'distill.teachers=[\"runs/buffalo-cnn\"]' --set distill.views=4": "--limit 3500 --epochs 1",
     ".venv/bin/fer-train compare runs/*": "",
     ".venv/bin/fer-train grid runs/buffalo-cnn pictures/ --out grid.png": "",
 }
