@@ -302,3 +302,8 @@ def test_tune_on_a_board_writes_nothing(capsys: pytest.CaptureFixture[str]) -> N
 def test_python_is_no_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remote", "--python=-c", "board", "latency", "default"]) == 2
     assert "--python is the path" in capsys.readouterr().err
+
+
+def test_a_card_on_a_board_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remote", "board", "accuracy", "default", "--data", "d", "--card"]) == 2
+    assert "--card would write into a copy of the bundle" in capsys.readouterr().err

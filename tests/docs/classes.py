@@ -61,6 +61,7 @@ SLOW = {
     # docs/how-to/bench-accuracy.md
     ".venv/bin/fer-bench accuracy default --data fer2013:fer2013/ --json accuracy.json": "--runtime litert",
     ".venv/bin/fer-bench accuracy default --data fer2013:fer2013/ --corruptions all": "--limit 70 --runtime litert",
+    ".venv/bin/fer-bench accuracy bundles/mine --data fer2013 --runtime litert --corruptions all --card": "--limit 70",
     # docs/how-to/bench-all.md
     "fer-bench all default --data fer2013:fer2013/ --source clip.mp4 --out report": (
         "--runtime litert --rounds 2 --min-seconds 0.5 --limit 700 --max-frames 100"

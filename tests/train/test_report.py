@@ -16,7 +16,7 @@ from fer_train import recipe as recipes
 from fer_train.commands.evaluate import wanted
 from fer_train.data import Dataset
 from fer_train.provenance import Pictures, Provenance, Start
-from fer_train.recipe import Data, Recipe
+from fer_train.recipe import Data, Distill, Recipe
 from fer_train.reporting import epochs
 from fer_train.reporting.card import FER2013_TRAIN, card
 from fer_train.reporting.document import Document, Seen
@@ -112,6 +112,24 @@ def test_the_card_tells_how_it_was_trained(story: Story) -> None:
         "100 pictures, 1 skipped as unusable",
     ):
         assert fact in text
+
+
+def test_the_card_names_teachers_and_the_weights_it_started_from(story: Story) -> None:
+    assert "Learned from" not in told(story)
+    assert "Started from" not in told(story)
+    taught = story.recipe.model_copy(
+        update={
+            "model": story.recipe.model.model_copy(update={"weights": "runs/a/best.weights.h5"}),
+            "distill": Distill(teachers=("runs/a", "runs/b"), alpha=0.7, temperature=2.0, views=4),
+        }
+    )
+    text = told(story, recipe=taught)
+    assert "Started from the weights `runs/a/best.weights.h5`." in text
+    assert (
+        "Learned from the trained models `runs/a`, `runs/b`, which looked at 4 views of each picture, once: 70%" in text
+    )
+    always = taught.model_copy(update={"distill": Distill(teachers=("runs/a",))})
+    assert "which looked at every batch: 70% of the loss, temperature 3." in told(story, recipe=always)
 
 
 def test_the_card_says_when_a_run_was_resumed(story: Story) -> None:

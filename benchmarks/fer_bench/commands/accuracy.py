@@ -46,17 +46,20 @@ def add(commands: Any) -> None:  # noqa: ANN401 - argparse keeps this class priv
         help="refuse data that cannot promise an interval of top-1 of at most so many percentage points",
     )
     accuracy.add_argument("--confusion", action="store_true", help="show what each class was taken for")
+    accuracy.add_argument("--card", action="store_true", help="write what was found into the bundle's CARD.md")
     add_peer(accuracy)
     add_json(accuracy)
     accuracy.set_defaults(command=_accuracy)
 
 
 def _accuracy(arguments: argparse.Namespace) -> int:
+    from fer_bench.accuracy import card  # noqa: PLC0415 - keeps --help light
     from fer_bench.accuracy import run as accuracy  # noqa: PLC0415 - keeps --help light
     from fer_bench.peers import accuracy as beside  # noqa: PLC0415 - as above
     from fer_bench.peers.adapter import CROP, read_all  # noqa: PLC0415 - as above
     from fer_bench.peers.report import exit_code as with_peers  # noqa: PLC0415 - as above
 
+    onto = card.place(arguments.bundle) if arguments.card else None
     peers = read_all(arguments.peer, CROP)
     plan = accuracy.Plan(
         bundle=arguments.bundle,
@@ -68,7 +71,11 @@ def _accuracy(arguments: argparse.Namespace) -> int:
         corruptions=arguments.corruptions,
         interval_width_pp=arguments.interval_width,
     )
-    report = beside.add(accuracy.run(plan, say), plan, peers, say)
+    report = accuracy.run(plan, say)
+    if onto is not None and report.complete:
+        card.write(onto, report)
+        say(f"written: {onto}")
+    report = beside.add(report, plan, peers, say)
     text = beside.beside(partial(accuracy.text, confusion=arguments.confusion))
     return finish(report, arguments.json, text, with_peers(report, exit_code(report)))
 

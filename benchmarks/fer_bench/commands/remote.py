@@ -95,6 +95,8 @@ def verb_parser(verb: str) -> argparse.ArgumentParser:
 
 
 def _allowed(verb: str, given: argparse.Namespace) -> None:
-    """What is written over there would be lost: the file that tune changes is a copy."""
+    """What is written over there would be lost: the configuration and the bundle are copies."""
     if verb == "tune" and not given.dry_run:
         raise UsageError("tune works on a copy of the configuration over ssh: add --dry-run, and set what it shows")
+    if verb == "accuracy" and given.card:
+        raise UsageError("accuracy --card would write into a copy of the bundle over ssh: leave it out, or run it here")

@@ -101,6 +101,7 @@ def _training(story: Story) -> str:
             f"label smoothing {fit.label_smoothing:g}, computed in {_precision(story)}, seed {fit.seed}."
         ),
         f"- Changes to training pictures: {_augmentation(recipe)}.",
+        *_given(recipe),
         (
             f"- {len(story.epochs)} epochs in {duration(seconds(story.epochs))}; kept: epoch {story.epoch}, "
             f"which had the best {best} on the {story.judge} pictures."
@@ -115,6 +116,20 @@ def _training(story: Story) -> str:
     again = f", resumed {'once' if resumed == 1 else f'{resumed} times'}" if resumed else ""
     lines.append(f"- Begun {story.provenance.starts[0].began}{again}.")
     return "\n".join([*lines, f"- Machine: {machine}.", f"- Versions: {versions}."])
+
+
+def _given(recipe: Recipe) -> list[str]:
+    """What it did not have to find out by itself: weights to start from, and teachers."""
+    lines = [f"- Started from the weights `{recipe.model.weights}`."] if recipe.model.weights != "none" else []
+    taught = recipe.distill
+    if taught is not None:
+        names = ", ".join(f"`{name}`" for name in taught.teachers)
+        when = f"{taught.views} views of each picture, once" if taught.views else "every batch"
+        lines.append(
+            f"- Learned from the trained models {names}, which looked at {when}: {taught.alpha:.0%} of the loss, "
+            f"temperature {taught.temperature:g}."
+        )
+    return lines
 
 
 def _precision(story: Story) -> str:
