@@ -13,15 +13,25 @@ STDOUT = "-"
 """The path that stands for standard output."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
+NOBODY_READS = 141
+"""128 + SIGPIPE, as shells count."""
 
 
 def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted") -> int:
-    """Do a command's work and return its exit status; an error of ours, or Ctrl-C, becomes a line on standard error."""
+    """Do a command's work and return its exit status; an error of ours, or Ctrl-C, becomes a line on standard error.
+
+    Where the reader of standard output went away, as `head` does, there is nobody to tell.
+    """
     try:
-        return int(work())
+        return _flushed(int(work()))
     except FerEdgeError as error:
         tell(name, str(error))
         return int(error.exit_code)
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        _say_no_more()
+        return NOBODY_READS
     except Exception as error:
         if not is_want_of_memory(error):
             raise
@@ -30,6 +40,33 @@ def guarded(name: str, work: Callable[[], int], interrupted: str = "interrupted"
     except KeyboardInterrupt:
         tell(name, interrupted)
         return INTERRUPTED
+
+
+def _flushed(status: int) -> int:
+    """The status, when all of standard output is out; raises OutputError when there is no room for it."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _say_no_more()
+        raise OutputError(f"the result cannot be written to standard output: {error.strerror}") from None
+    return status
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe whose reader went away."""
+    import select  # noqa: PLC0415 - needed once, at the end
+
+    poll = select.poll()
+    poll.register(1, 0)
+    return bool(poll.poll(0))
+
+
+def _say_no_more() -> None:
+    """What is left for standard output goes nowhere: the interpreter flushes once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def tell(name: str, sentence: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from fer_edge.command import INTERRUPTED, as_text, guarded, prove_writable, write_json
-from fer_edge.errors import BundleRefused, OutputError
+from fer_edge.command import INTERRUPTED, NOBODY_READS, as_text, guarded, prove_writable, write_json
+from fer_edge.errors import BundleRefused, ExitCode, OutputError
 
 
 def test_an_error_of_ours_is_one_line_and_its_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,6 +50,47 @@ def test_an_interrupt_is_told_in_the_commands_own_words(capsys: pytest.CaptureFi
 def test_a_mistake_in_the_code_is_not_dressed_up() -> None:
     with pytest.raises(ZeroDivisionError):
         guarded("fer-x", lambda: 1 // 0)
+
+
+LOUD = """
+import sys
+from fer_edge.command import guarded
+
+def work():
+    for i in range(int(sys.argv[1])):
+        print("a line of a table")
+    return 0
+
+sys.exit(guarded("fer-x", work))
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])  # in one write at the end, or in many
+def test_a_reader_that_went_away_ends_it_without_a_word(lines: int) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        ended = subprocess.run(
+            [sys.executable, "-c", LOUD, str(lines)], stdout=pipe, stderr=subprocess.PIPE, check=False, timeout=60
+        )
+    assert (ended.returncode, ended.stderr) == (NOBODY_READS, b"")
+
+
+def test_a_full_disk_behind_standard_output_is_told() -> None:
+    command = [sys.executable, "-c", LOUD, "1"]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60, env=buffered)
+    assert ended.returncode == ExitCode.UNAVAILABLE
+    assert ended.stderr == b"fer-x: the result cannot be written to standard output: No space left on device\n"
+
+
+def test_a_pipe_that_broke_elsewhere_is_a_fault_in_the_code() -> None:
+    def work() -> int:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        guarded("fer-x", work)
 
 
 @pytest.mark.parametrize("where", ["/nowhere/result.json", "/tmp"])  # noqa: S108 - a folder that every machine has

@@ -14,7 +14,10 @@ TINY = (
     "fit.batch=32",
     "fit.learning_rate=0.05",
     "fit.precision=float32",
+    "fit.optimizer=sgd",
+    "augmentation.mixup=0.0",
     "model.arguments.stem=[4]",
+    "model.arguments.blocks=[]",
     "model.arguments.widths=[4]",
 )
 
