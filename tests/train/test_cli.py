@@ -21,6 +21,7 @@ TINY = (
     "--set=fit.batch=32",
     "--set=fit.precision=float32",
     "--set=model.arguments.stem=[4]",
+    "--set=model.arguments.blocks=[]",
     "--set=model.arguments.widths=[4]",
 )
 
