@@ -39,6 +39,7 @@ class _Gates(_Part):
 class _Options(_Part):
     to: Annotated[tuple[Format, ...], Field(strict=False)]
     precision: Annotated[tuple[Precision, ...], Field(strict=False)]
+    leave_out: Annotated[tuple[str, ...], Field(strict=False)] = ()
     batch: options.Batch
     calibration_n: int
     gates: _Gates
@@ -80,6 +81,7 @@ class Recipe(_Part):
             "name": self.name,
             "formats": told.to,
             "precisions": told.precision,
+            "leave_out": told.leave_out,
             "batch": told.batch,
             "calibration_n": told.calibration_n,
             "gates": options.Gates(**told.gates.model_dump()),

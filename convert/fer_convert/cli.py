@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--precision", metavar="P,...", help="float32,float16,dynamic,int8,int16x8 (default: float32,int8)"
     )
+    parser.add_argument("--leave-out", metavar="F/P,...", help="of these pairs, such as onnx/float32 (default: none)")
     parser.add_argument(
         "--batch", choices=("1", "dynamic"), help="faces that a file takes at once (1, which the device gives it)"
     )
@@ -90,7 +91,8 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 SAID_BY_RECIPE = (
-    *("to", "precision", "batch", "calibration_n", "max_drop", "min_agreement", "max_class_drop", "keep_passing"),
+    *("to", "precision", "leave_out", "batch", "calibration_n"),
+    *("max_drop", "min_agreement", "max_class_drop", "keep_passing"),
     *("name", "labels", "preprocess", "about"),
 )
 """Flags that a recipe takes the place of."""
@@ -117,6 +119,7 @@ def _job(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Any:  # noqa:
     parsers = {
         "to": ("formats", options.parse_formats),
         "precision": ("precisions", options.parse_precisions),
+        "leave_out": ("leave_out", options.parse_artifacts),
         "labels": ("labels", options.parse_labels),
         "preprocess": ("preprocess", options.parse_preprocess),
     }

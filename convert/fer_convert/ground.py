@@ -74,7 +74,7 @@ def lay(job: Job, say: Say, recipe: Kept | None = None) -> Ground:
     judged = verify.reference(source, found.evaluation)
     conventions.check(known, judged.scores.top1, found.evaluation, lambda few, specs: _answers(known, few, specs))
     calibration = None
-    if found.calibration is not None and set(job.precisions) & set(CALIBRATED):
+    if found.calibration is not None and {kind for _, kind in job.wanted} & set(CALIBRATED):
         calibration = Calibration(Preprocess(known.preprocess).tensor(pinned(found.calibration.images)), say)
     if job.batch == OPEN:
         say("opening the batch")

@@ -10,7 +10,7 @@ from fer_convert import artifact, frameworks, golden, ground, ladder, layers, or
 from fer_convert.again import Kept
 from fer_convert.artifact import Made
 from fer_convert.ground import Ground
-from fer_convert.options import KNOWN, Job
+from fer_convert.options import Job
 from fer_convert.progress import Say
 from fer_convert.quantize import sensitivity
 from fer_convert.report import Outcome
@@ -30,8 +30,7 @@ def run(job: Job, say: Say, recipe: Kept | None = None) -> Outcome:
     pictures.require(job)
     frameworks.require()
     laid = ground.lay(job, say, recipe)
-    wanted = [(format_, kind) for format_ in job.formats for kind in job.precisions if kind in KNOWN[format_]]
-    made = [_made(laid, format_, precision) for format_, precision in wanted]
+    made = [_made(laid, format_, precision) for format_, precision in job.wanted]
     outcome = Outcome(
         job=job,
         name=laid.source.description.name,
@@ -85,6 +84,7 @@ def _story(laid: Ground, outcome: Outcome, manifest: Manifest) -> dict[str, Any]
             "evaluate": outcome.data,
             "to": list(job.formats),
             "precision": list(job.precisions),
+            "leave_out": list(job.leave_out),
             "batch": job.batch,
             "calibration_n": job.calibration_n,
             "gates": asdict(job.gates),

@@ -62,10 +62,11 @@ class Job:
     """One conversion.
 
     model: run folder, SavedModel folder or model file. out: the bundle's folder. formats, precisions: all pairs of
-    these that exist are made. batch: faces that a file takes at once; "dynamic" is any number of them. calibrate,
-    evaluate: data as `fer_train.data.load` names it; without `evaluate` the test split of `calibrate`. labels,
-    preprocess: for a model without a recipe. crop: a file of crop contracts; None takes the run folder's. force:
-    replace a bundle that is there. keep_passing: write a bundle without the artifacts that miss a gate.
+    these that exist are made, but for those in `leave_out` ("onnx/float32"). batch: faces that a file takes at once;
+    "dynamic" is any number of them. calibrate, evaluate: data as `fer_train.data.load` names it; without `evaluate` the
+    test split of `calibrate`. labels, preprocess: for a model without a recipe. crop: a file of crop contracts; None
+    takes the run folder's. force: replace a bundle that is there. keep_passing: write a bundle without the artifacts
+    that miss a gate.
     """
 
     model: Path
@@ -74,6 +75,7 @@ class Job:
     evaluate: str | None = None
     formats: tuple[Format, ...] = FORMATS
     precisions: tuple[Precision, ...] = DEFAULT_PRECISIONS
+    leave_out: tuple[str, ...] = ()
     batch: Batch = "1"
     gates: Gates = Gates()
     calibration_n: int = CALIBRATION_N
@@ -93,11 +95,25 @@ class Job:
         for name in self.precisions:
             if not any(name in KNOWN[format_] for format_ in self.formats):
                 raise UsageError(f"{' and '.join(self.formats)} have no {name}: " + _known(self.formats))
-        needing = [name for name in self.precisions if name in CALIBRATED]
+        made = [f"{format_}/{name}" for format_, name in self._pairs()]
+        unknown = [name for name in self.leave_out if name not in made]
+        if unknown:
+            raise UsageError(f"--leave-out {unknown[0]} is none of what would be made: {', '.join(made)}")
+        if not self.wanted:
+            raise UsageError("--leave-out leaves nothing to be made")
+        needing = [name for _, name in self.wanted if name in CALIBRATED]
         if needing and self.calibrate is None:
             raise UsageError(f"{needing[0]} needs training pictures to calibrate with: --calibrate DATA")
         if self.calibrate is None and self.evaluate is None:
             raise UsageError("a conversion is measured before it is written: --evaluate DATA (or --calibrate DATA)")
+
+    @property
+    def wanted(self) -> tuple[tuple[Format, Precision], ...]:
+        """The artifacts to be made, in order."""
+        return tuple((format_, name) for format_, name in self._pairs() if f"{format_}/{name}" not in self.leave_out)
+
+    def _pairs(self) -> list[tuple[Format, Precision]]:
+        return [(format_, name) for format_ in self.formats for name in self.precisions if name in KNOWN[format_]]
 
 
 def parse_precisions(text: str) -> tuple[Precision, ...]:
@@ -108,6 +124,11 @@ def parse_precisions(text: str) -> tuple[Precision, ...]:
 def parse_formats(text: str) -> tuple[Format, ...]:
     """`tflite,onnx` in any order, each once; returned in the order of FORMATS."""
     return _chosen("--to", text, FORMATS)
+
+
+def parse_artifacts(text: str) -> tuple[str, ...]:
+    """`onnx/float32,openvino/float32` in any order, each once; returned in the order in which they are made."""
+    return _chosen("--leave-out", text, tuple(f"{format_}/{name}" for format_ in FORMATS for name in KNOWN[format_]))
 
 
 def _chosen(flag: str, text: str, known: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -40,6 +40,23 @@ def test_the_same_is_done_again_to_the_byte(converted: Converted, run: Path, dat
         assert (tmp_path / "again" / name).read_bytes() == (converted.bundle / name).read_bytes()
 
 
+def test_what_was_left_out_is_left_out_again(converted: Converted, run: Path, data: Path, tmp_path: Path) -> None:
+    def leave_out(told: dict[str, Any]) -> None:
+        told["options"]["leave_out"] = ["tflite/float32"]
+
+    recipe = changed(converted, tmp_path, leave_out)
+    convert(run, data, recipe, "--json", str(tmp_path / "result.json"))
+    told = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert [f"{row['format']}/{row['precision']}" for row in told["rows"]] == ["tflite/int8"]
+
+
+def test_a_recipe_from_before_anything_could_be_left_out_is_followed(
+    converted: Converted, run: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = changed(converted, tmp_path, lambda told: told["options"].pop("leave_out"))
+    assert convert(run, data, recipe) == 0
+
+
 def test_what_differs_is_named_with_the_tools_that_changed(
     converted: Converted, run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,7 +81,9 @@ def test_another_model_is_refused(
     assert not (tmp_path / "again").exists()
 
 
-@pytest.mark.parametrize("flag", [["--to", "onnx"], ["--keep-passing"], ["--max-drop", "3"], ["--labels", "a,b"]])
+@pytest.mark.parametrize(
+    "flag", [["--to", "onnx"], ["--keep-passing"], ["--leave-out", "onnx/int8"], ["--labels", "a,b"]]
+)
 def test_it_stands_in_for_the_flags_and_not_beside_them(
     converted: Converted, run: Path, data: Path, tmp_path: Path, flag: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

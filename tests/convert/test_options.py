@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from fer_convert.options import parse_labels, parse_precisions, parse_preprocess
+from fer_convert.options import Job, parse_artifacts, parse_labels, parse_precisions, parse_preprocess
+from fer_edge.bundle import Format
 from fer_edge.errors import UsageError
 from fer_edge.preprocess import Preprocess
 
@@ -65,3 +70,43 @@ def test_precisions_come_in_one_order() -> None:
 def test_a_precision_that_cannot_be_made_is_named(text: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         parse_precisions(text)
+
+
+def job(**more: Any) -> Job:
+    return Job(Path("model"), Path("out"), calibrate="data", **more)
+
+
+def test_artifacts_that_are_left_out_are_not_made() -> None:
+    left = parse_artifacts("openvino/float32, onnx/float32")
+    assert left == ("onnx/float32", "openvino/float32")
+    assert job(leave_out=left).wanted == (
+        ("tflite", "float32"),
+        ("tflite", "int8"),
+        ("onnx", "int8"),
+        ("openvino", "int8"),
+    )
+
+
+def test_without_artifacts_of_eight_bits_no_calibration_is_asked_for() -> None:
+    asked = Job(Path("model"), Path("out"), evaluate="data", formats=("onnx",), leave_out=("onnx/int8",))
+    assert asked.wanted == (("onnx", "float32"),)
+
+
+@pytest.mark.parametrize(
+    ("formats", "left", "sentence"),
+    [
+        (("onnx",), ("tflite/int8",), "--leave-out tflite/int8 is none of what would be made: onnx/float32, onnx/int8"),
+        (("onnx",), ("onnx/float32", "onnx/int8"), "--leave-out leaves nothing to be made"),
+    ],
+)
+def test_leaving_out_what_is_not_there_or_all_of_it_is_refused(
+    formats: tuple[Format, ...], left: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        job(formats=formats, leave_out=left)
+
+
+@pytest.mark.parametrize("text", ["onnx", "onnx/int16x8", "tflite/int8,tflite/int8", ""])
+def test_what_is_left_out_is_named_as_format_and_precision(text: str) -> None:
+    with pytest.raises(UsageError, match="--leave-out"):
+        parse_artifacts(text)
