@@ -13,7 +13,7 @@ from support.tree import ROOT, files, name, python_files
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 40
 MAX_FILE_BYTES = 3_000_000
-MAX_WEIGHT_BYTES = 6_000_000
+MAX_WEIGHT_BYTES = 6_500_000
 """A bundle that ships carries its float32 artifact, for its drop is measured against that."""
 PROSE = {".md", ".sh", ".toml", ".yml", ".yaml", ".service", ""}
 UNBOUNDED = {"LICENSE", "CHANGELOG.md"}
