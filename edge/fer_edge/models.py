@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_edge.bundle import Bundle, Quality, available
+from fer_edge.bundle import Artifact, Bundle, Quality, available
 from fer_edge.classifier import load
-from fer_edge.errors import ExitCode, FerEdgeError
+from fer_edge.errors import ExitCode, FerEdgeError, RuntimeUnavailable
 
 SCHEMA_VERSION = 1
 
@@ -66,20 +66,29 @@ def shown_text(bundle: Bundle) -> str:
 
 
 def verified(bundle: Bundle) -> tuple[list[Row], ExitCode]:
-    """Hash, load and run every artifact; the rows, and the worst exit code met."""
-    rows: list[Row] = []
-    worst = ExitCode.OK
-    for artifact in bundle.manifest.artifacts:
-        row: Row = {"artifact": artifact.id, "format": artifact.format, "precision": artifact.precision, "reason": None}
-        try:
-            runtime = load(bundle, artifact).runtime
-            row["runtime"] = f"{runtime.name} {runtime.version}"
-            row["effective_precision"] = runtime.effective_precision
-        except FerEdgeError as error:
-            row["reason"] = str(error)
-            worst = max(worst, error.exit_code)
-        rows.append(row)
-    return rows, worst
+    """Hash, load and run every artifact; the rows, and the worst exit code met.
+
+    One whose runtime is not installed is hashed alone, which is no fault while another of the bundle runs.
+    """
+    rows = [_verified(bundle, artifact) for artifact in bundle.manifest.artifacts]
+    codes = [row.pop("code") for row in rows]
+    failed = [code for code in codes if code not in (ExitCode.OK, ExitCode.UNAVAILABLE)]
+    if failed or ExitCode.OK in codes:
+        return rows, max(failed, default=ExitCode.OK)
+    return rows, ExitCode.UNAVAILABLE
+
+
+def _verified(bundle: Bundle, artifact: Artifact) -> Row:
+    row: Row = {"artifact": artifact.id, "format": artifact.format, "precision": artifact.precision, "reason": None}
+    try:
+        runtime = load(bundle, artifact).runtime
+    except RuntimeUnavailable as error:  # raised after the files were hashed
+        return {**row, "reason": f"whole, but not run: {error}", "code": error.exit_code}
+    except FerEdgeError as error:
+        return {**row, "reason": str(error), "code": error.exit_code}
+    row["runtime"] = f"{runtime.name} {runtime.version}"
+    row["effective_precision"] = runtime.effective_precision
+    return {**row, "code": ExitCode.OK}
 
 
 def verified_text(rows: list[Row]) -> str:

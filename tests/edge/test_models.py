@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fer_edge import classifier
+from fer_edge.bundle import Bundle, shipped
 from fer_edge.cli import main
+from fer_edge.errors import RuntimeUnavailable
+from fer_edge.runtimes import Runtime, open_runtime
 from support.tiny import tiny_bundle
 
 
@@ -60,6 +67,47 @@ def test_one_bad_artifact_is_named_and_the_others_still_run(folder: Path, capsys
     assert "tiny-int8.tflite has" in second
 
 
-def test_the_shipped_bundle_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "verify"]) == 0
-    assert capsys.readouterr().out.count("ok in") == 2
+@pytest.mark.parametrize("name", ["fernet-s", "fernet-xs"])
+def test_the_shipped_bundles_hold(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "verify", name]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(Bundle.open(name).manifest.artifacts)
+    assert all("ok in" in line or "is not installed" in line for line in lines)
+    assert sum("ok in litert" in line for line in lines) == 2
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *formats: str) -> None:
+    """Let no runtime for these formats be installed."""
+
+    def opened(files: Sequence[bytes], format_: str, **more: Any) -> Runtime:
+        if format_ in formats:
+            raise RuntimeUnavailable(f"no runtime for {format_} is installed")
+        return open_runtime(files, format_, **more)
+
+    monkeypatch.setattr(classifier, "open_runtime", opened)
+
+
+def test_what_has_no_runtime_here_is_hashed_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without(monkeypatch, "onnx", "openvino")
+    assert main(["models", "verify", "fernet-xs"]) == 0
+    out = capsys.readouterr().out
+    assert "onnx/int8: whole, but not run: no runtime for onnx is installed" in out
+    assert "tflite/int8: ok in " in out
+
+
+def test_a_damaged_artifact_without_a_runtime_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(shipped() / "fernet-xs", tmp_path / "copy"))
+    file = copy / "fernet-xs.int8.onnx"
+    file.write_bytes(file.read_bytes()[:-1])
+    without(monkeypatch, "onnx", "openvino")
+    assert main(["models", "verify", str(copy)]) == 78
+    assert "fernet-xs.int8.onnx has" in capsys.readouterr().out
+
+
+def test_a_bundle_of_which_nothing_can_run_is_not_verified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "tflite")
+    assert main(["models", "verify", "tiny"]) == 69

@@ -17,8 +17,8 @@ from fer_edge.bundle import DEFAULT
 from support.tree import PACKAGES, ROOT
 
 MAX_WHEEL_BYTES = 15 * 1024 * 1024
-"""The code is some 700 kB; a bundle of 1.5 million weights, as float once and in eight bits in three formats (10 MB), and
-one of a quarter of a million in three formats, in float and in eight bits (4 MB)."""
+"""The code is some 700 kB; a bundle of 1.5 million weights, as float once and in eight bits in three formats (10 MB),
+and one of a quarter of a million in three formats, in float and in eight bits (4 MB)."""
 BASE = {"simplejpeg", "numpy", "opencv-python-headless", "ai-edge-litert", "pydantic", "tomli"}
 COMMANDS = {"fer-edge", "fer-train", "fer-convert", "fer-bench"}
 PICTURES = {".jpg", ".jpeg", ".png", ".gif", ".mp4", ".avi", ".csv", ".npz", ".xz"}
