@@ -13,6 +13,7 @@ from arm64.counted import NotCounted, parsed, stages
 from arm64.counts import FrameCount, NetCount, frames_table, nets_table, per_frame, per_inference, whole
 from arm64.marks import CLASSIFIER, DETECTOR, EMPTY, NET, OUTSIDE, PLACE, REST
 from arm64.root import Missing
+from support.tiny import tiny_bundle
 
 PLAIN = "qemu-aarch64 version 7.2.22 (Debian 1:7.2)\n-plugin   QEMU_PLUGIN\n"
 
@@ -162,10 +163,20 @@ def test_a_runtime_that_the_root_lacks_is_a_failure_of_its_nets_alone(tmp_path: 
 def test_the_shipped_bundle_is_counted_where_nothing_is_named() -> None:
     arguments = count._arguments([])
     nets = count.subjects(arguments.models, arguments.bundle, arguments.runtimes)
-    assert [(net.runtime, net.precision) for net in nets] == [("litert", "float32"), ("litert", "int8")]
+    assert [(net.runtime, net.precision) for net in nets] == [
+        ("litert", "float32"),
+        ("litert", "int8"),
+        ("onnxruntime", "int8"),
+        ("openvino", "int8"),
+    ]
     assert all(net.path.is_file() for net in nets)
+    (only,) = count.subjects([], arguments.bundle, ["openvino"])
+    assert only.path.suffix == ".xml"
+
+
+def test_a_bundle_without_artifacts_of_the_runtime_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="nothing to count"):
-        count.subjects([], arguments.bundle, ["openvino"])
+        count.subjects([], tiny_bundle(tmp_path), ["openvino"])
 
 
 def test_models_are_told_by_their_suffix_and_must_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
